@@ -24,6 +24,8 @@ MUST_USE enum err percent_decode(const char *text, size_t len, bool plus_is_spac
 /* Encodes everything but RFC 8187 attr-char. */
 MUST_USE enum err percent_encode(const char *text, char *out, size_t cap);
 
+/* The length of the well-formed code point at text[0] (1 to 4), 0 if it is not one; len > 0. */
+size_t utf8_step(const char *text, size_t len);
 bool utf8_valid(const char *text, size_t len); /* no surrogates, no overlong forms, up to U+10FFFF */
 
 #endif

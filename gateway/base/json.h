@@ -38,6 +38,7 @@ MUST_USE enum err json_in_object(struct json_in *in, json_t *value, const char *
 /* UTF-8 text without NUL or control characters (tab and newline are allowed); `cap` includes the terminator; longer: ERR_INVALID.
  * An optional member that is absent or null leaves "" in out. */
 MUST_USE enum err json_in_text(struct json_in *in, const char *name, enum json_need need, char *out, size_t cap);
+/* bool and int: an optional member that is absent or null leaves *out untouched. */
 MUST_USE enum err json_in_bool(struct json_in *in, const char *name, enum json_need need, bool *out);
 MUST_USE enum err json_in_int(struct json_in *in, const char *name, enum json_need need, int64_t min, int64_t max, int64_t *out);
 /* RFC 3339 into micros; absent optional: out untouched and *present false (present may be NULL) */
@@ -47,8 +48,9 @@ MUST_USE enum err json_in_array(struct json_in *in, const char *name, enum json_
 MUST_USE enum err json_in_child(struct json_in *in, const char *name, enum json_need need, json_t **out);
 MUST_USE enum err json_in_done(const struct json_in *in);
 
-/* Building: each takes over nothing; NULL in any json_t argument is an out-of-memory that sticks
- * until json_out_text reports it. */
+/* Building: each takes over nothing but json_put's value; NULL in any json_t argument is an out-of-memory
+ * and a text that is not UTF-8 is ERR_INVALID; the failure sticks to the thread until its next json_text or
+ * json_canonical reports it. */
 void json_put_text(json_t *object, const char *name, const char *value); /* NULL value: null */
 void json_put_text_if(json_t *object, const char *name, const char *value); /* left out when empty */
 void json_put_int(json_t *object, const char *name, int64_t value);
