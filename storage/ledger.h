@@ -1,0 +1,81 @@
+/* The ledger: every disputable fact as an entry, and the Merkle tree over their leaves.
+ *
+ * Rows: ledger_entries(seq, time, leaf commitment, salt, details, and the columns action, claim, artefact, actor that are taken
+ * from the details for look-ups), ledger_tiles (full tiles of 256 hashes by level), ledger_checkpoints (what was signed).
+ * Erasing an entry sets salt, details and look-up columns to NULL; its leaf stays and the tree verifies.
+ *
+ * Order: leaves durable (commit), then signed, then published. The signer (the keeper) sees leaf hashes only, keeps its own
+ * frontier and refuses what does not continue what it signed last.
+ */
+#ifndef STORAGE_LEDGER_H
+#define STORAGE_LEDGER_H
+
+#include "crypto/receipt.h"
+#include "gateway/base/json.h"
+#include "gateway/base/uuid.h"
+#include "storage/db.h"
+
+struct ledger;
+
+/* Signs the tree of `first + n` leaves whose last n leaf hashes are given; root is what we computed. The answer may be a checkpoint of a larger tree
+ * (another process signed more). ERR_CONFLICT: it does not continue what was signed (message says what does not fit); *signed_size tells the size the signer stands at, so
+ * that a signer that is merely behind (signed_size < first) can be given the leaves it lacks. */
+struct ledger_signer {
+    enum err (*sign)(void *ctx, uint64_t first, const struct merkle_hash *leaves, size_t n, const struct merkle_hash *root,
+                     struct buf *note, uint64_t *signed_size);
+    void *ctx;
+};
+
+/* Loads the edge of the tree, compares it with what the signer signed last, signs what is not signed yet. An inconsistency is
+ * ERR_CONFLICT with a message for the operator; the ledger is then returned all the same (reads work), ledger_health keeps the error and nothing is signed or committed. */
+MUST_USE enum err ledger_open(struct db_pool *pool, const struct ledger_signer *signer, struct ledger **out);
+void ledger_free(struct ledger *l);
+DEFINE_AUTO(struct ledger, ledger_free);
+MUST_USE enum err ledger_health(struct ledger *l); /* ERR_OK, or why nothing is signed */
+
+struct ledger_ref { /* one appended entry */
+    uint64_t index;
+    int64_t time;
+};
+
+/* Inside a batch (storage/committer.h): appends an entry. `details` is a JSON object with at least "action"; "claim", "artefact",
+ * "actor" (texts) are indexed if present. The function adds "v":1 and "time"; canonical form at most DETAILS_MAX. Borrowed. */
+struct commit_tx;
+MUST_USE enum err ledger_append(struct commit_tx *tx, json_t *details, struct ledger_ref *out);
+struct db *commit_db(struct commit_tx *tx); /* the writer, for the record functions */
+
+/* The newest checkpoint note. */
+MUST_USE enum err ledger_checkpoint(struct ledger *l, struct buf *note, uint64_t *size);
+/* The receipt of an entry against the newest checkpoint. ERR_EXPIRED: its details were erased. */
+MUST_USE enum err ledger_receipt(struct ledger *l, uint64_t index, struct buf *out);
+MUST_USE enum err ledger_inclusion(struct ledger *l, uint64_t index, uint64_t size, struct merkle_proof *out);
+MUST_USE enum err ledger_consistency(struct ledger *l, uint64_t old_size, uint64_t size, struct merkle_proof *out);
+/* Hashes of a (partial) tile; ERR_NOT_FOUND beyond the newest checkpoint. */
+MUST_USE enum err ledger_tile(struct ledger *l, unsigned level, uint64_t index, unsigned width, struct merkle_hash out[256]);
+
+struct ledger_entry {
+    uint64_t index;
+    int64_t time;
+    char *details; /* JSON; NULL if erased. Freed by ledger_entry_clear */
+};
+void ledger_entry_clear(struct ledger_entry *e);
+struct ledger_filter {
+    const struct uuid *claim, *artefact; /* NULL: any */
+    const char *actor, *action;
+    int64_t from, to; /* 0: open */
+};
+/* In order of index, after `after` (UINT64_MAX: from the start). */
+MUST_USE enum err ledger_query(struct db *db, const struct ledger_filter *f, uint64_t after, struct ledger_entry *out, size_t max, size_t *n);
+/* Erases details and salt of an entry (secure_delete; the caller truncates the WAL). */
+MUST_USE enum err ledger_erase(struct commit_tx *tx, uint64_t index);
+
+/* The auditor's replay over all rows: recomputes every commitment and leaf, every full tile, the root, and compares with the newest checkpoint;
+ * look-up columns against details. report is called for each finding (kind: "erased" is lawful, all else is not); progress may be NULL. */
+struct ledger_finding {
+    const char *kind; /* "erased", "commitment", "columns", "tile", "gap", "root" */
+    uint64_t index;
+    const char *message;
+};
+MUST_USE enum err ledger_replay(struct ledger *l, void (*report)(void *ctx, const struct ledger_finding *f), void (*progress)(void *ctx, uint64_t done, uint64_t all), void *ctx, uint64_t *findings);
+
+#endif
