@@ -1,0 +1,44 @@
+/* What the rooms of gateway/evidence/ share. Not for others. */
+#ifndef GATEWAY_EVIDENCE_INTERNAL_H
+#define GATEWAY_EVIDENCE_INTERNAL_H
+
+#include "crypto/secret.h"
+#include "gateway/evidence/evidence.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct sealer_pool;
+struct session_table;
+struct scribe;
+struct running_keys;
+
+struct evidence {
+    struct evidence_config config;
+    struct evidence_parts parts;
+    char party_issuer[ISSUER_MAX + 1];
+    char keyring_file[1024];
+
+    pthread_rwlock_t keyring_lock; /* held for copies only */
+    struct keyring keyring;
+
+    struct key_slab *keys;         /* payload keys of uploads and read sessions */
+    struct sealer_pool *sealers;
+    struct session_table *sessions;
+    struct scribe *scribe;
+    struct running_keys *running;
+
+    _Atomic uint64_t uploads_now, uploads_accepted, uploads_refused, bytes_in, bytes_out;
+};
+
+/* "<issuer>#<subject>": how an actor is named in the log's details. */
+enum { ACTOR_MAX = PRINCIPAL_TEXT_MAX * 2 + 2 };
+void actor_text(const struct principal *p, char out[ACTOR_MAX]);
+struct person person_of(const struct principal *p);
+bool person_is(const struct person *a, const struct principal *p);
+
+/* Runs a job through the committer and maps what came out: a refusal stays a refusal, storage trouble becomes one. */
+MUST_USE enum err evidence_commit(struct evidence *ev, enum err (*apply)(struct commit_tx *, void *), void *ctx,
+                                  struct blob_writer *blob);
+
+#endif

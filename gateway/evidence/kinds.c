@@ -1,0 +1,135 @@
+/* Reads the kinds table with libconfig, strictly: a member that is not known, missing or out of bounds
+ * refuses the file, because a policy that is half understood is no policy. */
+#include "gateway/evidence/kinds.h"
+
+#include <libconfig.h>
+#include <string.h>
+
+static const char *const MEMBERS[] = {"name",  "max_bytes", "roles",    "types",
+                                      "words", "harmful",   "recording"};
+
+static void config_clear(config_t *c)
+{
+    config_destroy(c);
+}
+DEFINE_AUTO_CLEAR(config_t, config_clear);
+
+static enum err row_members_known(config_setting_t *row, int at)
+{
+    for (int i = 0; i < config_setting_length(row); i++) {
+        const char *name = config_setting_name(config_setting_get_elem(row, (unsigned)i));
+        bool known = false;
+        for (size_t m = 0; m < ARRAY_LEN(MEMBERS); m++)
+            known = known || strcmp(name, MEMBERS[m]) == 0;
+        if (!known)
+            return err_set(ERR_INVALID, "kinds[%d]: unknown member \"%s\"", at, name);
+    }
+    return ERR_OK;
+}
+
+static enum err row_text(config_setting_t *row, int at, const char *name, char *out, size_t cap)
+{
+    const char *value = NULL;
+    if (!config_setting_lookup_string(row, name, &value) || !*value || strlen(value) >= cap)
+        return err_set(ERR_INVALID, "kinds[%d].%s: wants a text of 1 to %zu bytes", at, name, cap - 1);
+    memcpy(out, value, strlen(value) + 1);
+    return ERR_OK;
+}
+
+static enum err row_list(config_setting_t *row, int at, const char *name, int max,
+                         config_setting_t **out)
+{
+    *out = config_setting_get_member(row, name);
+    int n = *out ? config_setting_length(*out) : 0;
+    if (n < 1 || n > max)
+        return err_set(ERR_INVALID, "kinds[%d].%s: wants a list of 1 to %d texts", at, name, max);
+    for (int i = 0; i < n; i++) {
+        if (!config_setting_get_string_elem(*out, i))
+            return err_set(ERR_INVALID, "kinds[%d].%s[%d]: wants a text", at, name, i);
+    }
+    return ERR_OK;
+}
+
+static enum err row_roles(config_setting_t *row, int at, uint32_t *out)
+{
+    config_setting_t *list = NULL;
+    TRY(row_list(row, at, "roles", ROLE_COUNT, &list));
+    for (int i = 0; i < config_setting_length(list); i++) {
+        enum role role;
+        TRY(role_parse(config_setting_get_string_elem(list, i), &role));
+        *out |= 1u << role;
+    }
+    return ERR_OK;
+}
+
+static enum err row_types(config_setting_t *row, int at, struct kind *k)
+{
+    config_setting_t *list = NULL;
+    TRY(row_list(row, at, "types", KIND_TYPES_MAX, &list));
+    for (int i = 0; i < config_setting_length(list); i++) {
+        const char *type = config_setting_get_string_elem(list, i);
+        if (strlen(type) > MEDIA_TYPE_MAX || !strchr(type, '/'))
+            return err_set(ERR_INVALID, "kinds[%d].types[%d]: not a media type", at, i);
+        memcpy(k->types[k->n_types++], type, strlen(type) + 1);
+    }
+    return ERR_OK;
+}
+
+static enum err row_read(config_setting_t *row, int at, struct kind *k)
+{
+    TRY(row_members_known(row, at));
+    TRY(row_text(row, at, "name", k->name, sizeof(k->name)));
+    TRY(row_text(row, at, "words", k->words, sizeof(k->words)));
+    long long max_bytes = 0;
+    int harmful = 0, recording = 0;
+    if (!config_setting_lookup_int64(row, "max_bytes", &max_bytes) || max_bytes < 1)
+        return err_set(ERR_INVALID, "kinds[%d].max_bytes: wants a number of bytes", at);
+    if (!config_setting_lookup_bool(row, "harmful", &harmful) ||
+        !config_setting_lookup_bool(row, "recording", &recording))
+        return err_set(ERR_INVALID, "kinds[%d]: harmful and recording want true or false", at);
+    k->max_bytes = (uint64_t)max_bytes;
+    k->harmful = harmful != 0;
+    k->recording = recording != 0;
+    TRY(row_roles(row, at, &k->roles));
+    return row_types(row, at, k);
+}
+
+enum err kinds_load(const char *path, struct kinds *out)
+{
+    AUTO_CLEAR(config_clear) config_t file;
+    config_init(&file);
+    if (!config_read_file(&file, path))
+        return err_set(ERR_INVALID, "%s:%d: %s", path, config_error_line(&file),
+                       config_error_text(&file));
+    config_setting_t *rows = config_lookup(&file, "kinds");
+    int n = rows ? config_setting_length(rows) : 0;
+    if (n < 1 || n > KINDS_MAX)
+        return err_set(ERR_INVALID, "%s: wants `kinds`, a list of 1 to %d rows", path, KINDS_MAX);
+    memset(out, 0, sizeof(*out));
+    for (int i = 0; i < n; i++) {
+        struct kind *k = &out->rows[out->n];
+        TRY(row_read(config_setting_get_elem(rows, (unsigned)i), i, k));
+        if (kinds_find(out, k->name))
+            return err_set(ERR_INVALID, "kinds[%d]: \"%s\" stands twice", i, k->name);
+        out->n++;
+    }
+    return ERR_OK;
+}
+
+const struct kind *kinds_find(const struct kinds *k, const char *name)
+{
+    for (size_t i = 0; i < k->n; i++) {
+        if (strcmp(k->rows[i].name, name) == 0)
+            return &k->rows[i];
+    }
+    return NULL;
+}
+
+bool kind_allows_type(const struct kind *k, const char *media_type)
+{
+    for (size_t i = 0; i < k->n_types; i++) {
+        if (strcmp(k->types[i], media_type) == 0)
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,33 @@
+/* The public side of the service keys: which recipients there are, which one is active, and the recovery recipient.
+ * A JSON file that the front may read (no secret in it); keys add|rotate|retire replace it atomically (write, fsync, rename).
+ *
+ *     {"active":"<key id>","recovery":"age1...","keys":[{"id":"...","recipient":"age1...","state":"loaded","created":"..."}]}
+ *
+ * States: "loaded" (opens and may become active), "retired" (its identity is gone or about to go: no header may name it).
+ */
+#ifndef GATEWAY_KEEPER_KEYRING_H
+#define GATEWAY_KEEPER_KEYRING_H
+
+#include "crypto/age_key.h"
+
+enum { KEYRING_MAX = 64 };
+
+struct keyring_key {
+    char id[KEY_ID_SIZE];
+    struct age_recipient recipient;
+    bool retired;
+    int64_t created_at;
+};
+struct keyring {
+    struct keyring_key keys[KEYRING_MAX];
+    size_t n;
+    size_t active; /* index */
+    bool has_recovery;
+    struct age_recipient recovery;
+};
+/* Strict; ERR_INVALID says what does not fit (an id that is not its recipient's, an active key that is retired, ...). */
+MUST_USE enum err keyring_read(const char *path, struct keyring *out);
+MUST_USE enum err keyring_write(const char *path, const struct keyring *k);
+const struct keyring_key *keyring_find(const struct keyring *k, const char *id); /* NULL */
+
+#endif
