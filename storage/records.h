@@ -13,7 +13,7 @@
 
 enum {
     ISSUER_MAX = 255, SUBJECT_MAX = 255, REFERENCE_MAX = 64, NAME_TEXT_MAX = 200, SHORT_TEXT_MAX = 40, REASON_MAX = 500,
-    FILENAME_MAX = 255, DESCRIPTION_MAX = 1000, MEDIA_TYPE_MAX = 127, EVENT_ID_MAX = 64, PARTIES_MAX = 32, ASSIGNED_MAX = 16,
+    FILE_NAME_MAX = 255, DESCRIPTION_MAX = 1000, MEDIA_TYPE_MAX = 127, EVENT_ID_MAX = 64, PARTIES_MAX = 32, ASSIGNED_MAX = 16,
     DATE_TEXT = 10, NINO_MAX = 9, LINKS_MAX = 64, PAGE_MAX = 200,
 };
 
@@ -67,7 +67,7 @@ MUST_USE enum err artefact_status_parse(const char *name, enum artefact_status *
 struct artefact_record {
     struct uuid id, claim;              /* claim: the one it was sent to */
     char kind[SHORT_TEXT_MAX + 1];
-    char filename[FILENAME_MAX + 1];
+    char filename[FILE_NAME_MAX + 1];
     char description[DESCRIPTION_MAX + 1];
     char media_type[MEDIA_TYPE_MAX + 1];
     uint64_t size, sealed_size;
