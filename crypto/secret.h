@@ -34,14 +34,17 @@ enum { SLAB_KEY_SIZE = 32 };
 struct key_slab;
 MUST_USE enum err key_slab_new(size_t slots, struct key_slab **out);
 void key_slab_free(struct key_slab *slab);
-/* ERR_BUSY when every slot is taken. */
+DEFINE_AUTO(struct key_slab, key_slab_free);
+/* A zeroed slot; ERR_BUSY when every slot is taken. */
 MUST_USE enum err key_slab_take(struct key_slab *slab, uint8_t **slot);
 void key_slab_give(struct key_slab *slab, uint8_t *slot); /* wipes; NULL is allowed */
 
 /* A key file: opened O_NOFOLLOW, regular, owned by us or root, mode without group/other bits (0400/0600),
- * at most max bytes; anything else ERR_DENIED with the reason. Content goes into guarded memory. */
+ * 1 to max bytes; anything else ERR_DENIED with the reason (ERR_NOT_FOUND when there is none). A file with an
+ * access list that names nobody but ourselves passes too: systemd hands out credentials like that (root, 0440).
+ * Content goes into guarded memory. */
 MUST_USE enum err secret_file_read(const char *path, size_t max, struct secret **out);
-/* Creates mode 0400, O_EXCL (ERR_EXISTS), fsync of file and folder. */
+/* Creates mode 0400, O_EXCL (ERR_EXISTS), fsync of file and folder; nothing is left behind on failure. */
 MUST_USE enum err secret_file_write(const char *path, const void *data, size_t len);
 
 #endif
