@@ -29,7 +29,7 @@ MUST_USE enum err age_payload_key(const uint8_t file_key[AGE_FILE_KEY_SIZE], con
                                   uint8_t out[AGE_PAYLOAD_KEY_SIZE]);
 
 /* Length on disk (nonce included) of a plaintext of `size` bytes, and back; ERR_CORRUPT where no plaintext
- * has that length. */
+ * has that length. Sizes and offsets that 64 bits cannot hold come out as UINT64_MAX. */
 uint64_t age_sealed_size(uint64_t plain_size);
 MUST_USE enum err age_plain_size(uint64_t sealed_size, uint64_t *plain_size);
 uint64_t age_chunk_count(uint64_t plain_size);   /* at least 1 */
@@ -42,11 +42,12 @@ void age_stream_free(struct age_stream *s); /* wipes */
 DEFINE_AUTO(struct age_stream, age_stream_free);
 
 MUST_USE enum err age_seal_begin(struct age_stream *s, const uint8_t key[AGE_PAYLOAD_KEY_SIZE], uint64_t first_index);
-/* Seals the next chunk: len == AGE_CHUNK_SIZE unless last. out: len + AGE_TAG_SIZE. In place is allowed (in == out). */
+/* Seals the next chunk: len == AGE_CHUNK_SIZE unless last. out: len + AGE_TAG_SIZE. In place is allowed (in == out). After
+ * ERR_CRYPTO the payload is abandoned: its index is used up and `out` is of no use. */
 MUST_USE enum err age_seal_chunk(struct age_stream *s, const uint8_t *in, size_t len, bool last, uint8_t *out);
 
 MUST_USE enum err age_open_begin(struct age_stream *s, const uint8_t key[AGE_PAYLOAD_KEY_SIZE]);
-/* Opens chunk `index` into `out` (sealed_len - 16 bytes). On failure out is cleansed and ERR_CORRUPT returned:
+/* Opens chunk `index` into `out` (sealed_len - 16 bytes; sealed == out is allowed). On failure out is cleansed and ERR_CORRUPT returned:
  * no unverified byte ever leaves. An empty final chunk is only good at index 0. */
 MUST_USE enum err age_open_chunk(struct age_stream *s, uint64_t index, bool last, const uint8_t *sealed, size_t sealed_len,
                                  uint8_t *out);
