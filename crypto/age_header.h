@@ -46,19 +46,22 @@ MUST_USE enum err age_header_parse(const void *data, size_t len, struct age_head
 void age_header_clear(struct age_header *h);
 DEFINE_AUTO_CLEAR(struct age_header, age_header_clear);
 
-/* Writes a header for the artefact: the service stanza for `service`, the standard one for `recovery` (may be NULL). */
+/* Appends a header for the artefact: the service stanza for `service`, the standard one for `recovery` (may be NULL).
+ * On failure what was appended is of no use. */
 MUST_USE enum err age_header_seal(const uint8_t file_key[AGE_FILE_KEY_SIZE], const struct uuid *artefact,
                                   const struct age_recipient *service, const struct age_recipient *recovery,
                                   struct buf *out);
-/* Writes a plain age header for one standard recipient (export). */
+/* Appends a plain age header for one standard recipient (export). */
 MUST_USE enum err age_header_seal_plain(const uint8_t file_key[AGE_FILE_KEY_SIZE], const struct age_recipient *recipient,
                                         struct buf *out);
 
 /* Finds our stanza for this identity and unwraps; verifies the MAC before returning. ERR_NOT_FOUND: no stanza for this key;
- * ERR_CRYPTO: there is one and it does not open (wrong artefact, tampered) or the MAC is wrong. */
+ * ERR_CORRUPT: it is malformed (share, size, low order); ERR_CRYPTO: it does not open (wrong artefact, tampered) or the MAC is
+ * wrong. file_key is wiped on every failure. */
 MUST_USE enum err age_header_open_service(const struct age_header *h, const struct uuid *artefact,
                                           const struct secret *identity, uint8_t file_key[AGE_FILE_KEY_SIZE]);
-/* The same for the standard X25519 stanza (recovery; vectors). Tries each X25519 stanza. */
+/* The same for the standard X25519 stanza (recovery; vectors). These name no key, so each is tried: ERR_NOT_FOUND when none
+ * opens, ERR_CRYPTO only for a wrong MAC. */
 MUST_USE enum err age_header_open_plain(const struct age_header *h, const struct secret *identity,
                                         uint8_t file_key[AGE_FILE_KEY_SIZE]);
 /* Key id named by the service stanza, or ERR_NOT_FOUND. */
