@@ -3,9 +3,9 @@
  * and a PS256 signature under a key marked RS256.
  *
  * Gate: three non-empty base64url parts, header a JSON object without duplicate members, `alg` in the allow-list
- * (ES256, ES384, RS256, PS256, EdDSA only if libcjose has it), no `crit`, `jwk`, `jku`, `x5u`, `x5c`, `zip`, `b64`
- * are refused when they would matter: `crit` and `b64` refuse; `jwk`, `jku`, `x5u`, `x5c` are ignored. Degenerate ECDSA
- * signatures (r or s zero, wrong length) refuse before the library sees them. Five-part (JWE) texts refuse.
+ * (ES256, ES384, RS256, PS256; libcjose has no EdDSA). `crit`, `b64`, `zip` and `enc` refuse, whatever they hold;
+ * `jwk`, `jku`, `x5u`, `x5c` are ignored: keys come from the issuer's set alone. Degenerate ECDSA signatures (r or s zero,
+ * wrong length) refuse before the library sees them. Five-part (JWE) texts refuse, texts above JWS_MAX too.
  */
 #ifndef CRYPTO_JWS_H
 #define CRYPTO_JWS_H
@@ -23,8 +23,9 @@ struct jws_head {
 MUST_USE enum err jws_head_read(const char *token, size_t len, struct jws_head *out);
 
 struct jwks; /* an immutable set of public keys */
-/* From a JWK set document: private members, symmetric keys, `use` other than sig and unknown kty are skipped (a key marked
- * `use: enc` is never used); RSA below 2048 bits skipped; more than JWKS_KEYS_MAX: ERR_TOO_LARGE. */
+/* From a JWK set document. Skipped: keys with a private member, symmetric keys, unknown kty, curve or alg, `use` other than
+ * sig (a key marked `use: enc` is never used), key_ops without verify, RSA below 2048 or above 8192 bits, a point off its
+ * curve. More than JWKS_KEYS_MAX keys or JWKS_MAX bytes: ERR_TOO_LARGE; no JWK set at all, duplicate members: ERR_INVALID. */
 MUST_USE enum err jwks_parse(const void *data, size_t len, struct jwks **out);
 void jwks_free(struct jwks *set);
 DEFINE_AUTO(struct jwks, jwks_free);
@@ -32,12 +33,14 @@ size_t jwks_count(const struct jwks *set);
 bool jwks_has_kid(const struct jwks *set, const char *kid);
 
 /* Verifies with the key of head->kid (or the only suitable key if the token names none); the key's `alg`, if present,
- * must equal the token's, its kty (and curve) must fit the alg. On success the claims as a JSON object. ERR_NOT_FOUND: no such key (caller
- * may refetch once); ERR_CRYPTO: bad signature; ERR_INVALID: claims are not a strict JSON object. */
+ * must equal the token's, its kty (and curve) must fit the alg. On success the claims as a JSON object. `head` must have been
+ * read from this token. ERR_NOT_FOUND: no such key (caller may refetch once), or no kid and not exactly one key fits; ERR_CRYPTO:
+ * bad signature, or the named key does not fit the alg; ERR_INVALID: claims are not a strict JSON object. */
 MUST_USE enum err jws_verify(const struct jwks *set, const struct jws_head *head, const char *token, size_t len,
                              json_t **claims);
 
-/* The development issuer's side: ES256 key pair, signing. Private JWK files are read with secret_file_read's strictness. */
+/* The development issuer's side: ES256 key pair, signing. The issuer reads its private JWK
+ * with secret_file_read. */
 MUST_USE enum err jws_key_generate(json_t **private_jwk, json_t **public_jwk); /* with kid (RFC 7638 thumbprint), alg ES256, use sig */
 MUST_USE enum err jws_sign(const json_t *private_jwk, const char *typ, const json_t *claims, char **token); /* heap */
 
