@@ -197,7 +197,7 @@ enum err age_header_seal_plain(const uint8_t file_key[AGE_FILE_KEY_SIZE],
 
 static MUST_USE enum err read_share(const char *text, uint8_t share[X25519_SIZE])
 {
-    size_t n;
+    size_t n = 0;
 
     if (base64_decode(BASE64_STANDARD_UNPADDED, text, strlen(text), share, X25519_SIZE, &n) !=
             ERR_OK ||

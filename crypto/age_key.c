@@ -111,8 +111,8 @@ static MUST_USE enum err find_key_line(const struct secret *file, const char *pa
 enum err age_identity_file_read(const char *path, struct secret **identity)
 {
     AUTO(secret_free) struct secret *file = NULL;
-    const char *line;
-    size_t len;
+    const char *line = NULL;
+    size_t len = 0;
 
     TRY(secret_file_read(path, IDENTITY_FILE_MAX, &file));
     TRY(find_key_line(file, path, &line, &len));

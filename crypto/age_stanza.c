@@ -88,7 +88,7 @@ static MUST_USE enum err parse_args(char *line, size_t len, struct age_stanza *o
 static MUST_USE enum err add_body_line(struct age_stanza *out, const char *line, size_t len)
 {
     uint8_t bytes[BODY_LINE_BYTES];
-    size_t n;
+    size_t n = 0;
 
     if (len > BODY_COLUMNS)
         return corrupt("a body line of more than 64 columns");
@@ -104,8 +104,8 @@ static MUST_USE enum err add_body_line(struct age_stanza *out, const char *line,
 
 static MUST_USE enum err parse_stanza(struct cursor *c, struct age_stanza *out)
 {
-    char *line;
-    size_t len;
+    char *line = NULL;
+    size_t len = 0;
 
     TRY(next_line(c, &line, &len));
     TRY(parse_args(line, len, out));
@@ -118,8 +118,8 @@ static MUST_USE enum err parse_stanza(struct cursor *c, struct age_stanza *out)
 
 static MUST_USE enum err parse_mac(struct cursor *c, uint8_t mac[32])
 {
-    size_t mark = strlen(mac_mark), len, n;
-    char *line;
+    size_t mark = strlen(mac_mark), len = 0, n = 0;
+    char *line = NULL;
 
     TRY(next_line(c, &line, &len));
     if (len != mark + 1 + MAC_TEXT_SIZE || line[mark] != ' ')
@@ -133,8 +133,8 @@ static MUST_USE enum err parse_mac(struct cursor *c, uint8_t mac[32])
 
 static MUST_USE enum err parse_version(struct cursor *c)
 {
-    char *line;
-    size_t len;
+    char *line = NULL;
+    size_t len = 0;
 
     TRY(next_line(c, &line, &len));
     if (len != sizeof(version_line) - 1 || memcmp(line, version_line, len) != 0)

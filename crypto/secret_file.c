@@ -112,7 +112,7 @@ enum err secret_file_read(const char *path, size_t max, struct secret **out)
 {
     AUTO(secret_free) struct secret *s = NULL;
     AUTO_FD int fd = -1;
-    size_t len;
+    size_t len = 0;
 
     /* O_NONBLOCK: a FIFO in the place of a key file must not stop us for ever. */
     fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
