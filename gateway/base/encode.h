@@ -12,7 +12,8 @@
 #define HEX_SIZE(n) ((n) * 2 + 1)
 
 void hex_encode(const void *data, size_t len, char *out); /* out: HEX_SIZE(len), lower case */
-MUST_USE enum err hex_decode(const char *text, size_t text_len, void *out, size_t out_len); /* exact length */
+/* Lower case only, of exactly that length. */
+MUST_USE enum err hex_decode(const char *text, size_t text_len, void *out, size_t out_len);
 
 enum base64_kind { BASE64_STANDARD, BASE64_STANDARD_UNPADDED, BASE64_URL_UNPADDED };
 /* Returns the length written without the NUL; out: BASE64_SIZE(len). */

@@ -1,6 +1,6 @@
 /* layer: eg_base */
-/* Any bytes: json_parse either refuses them or gives back a document of bounded depth that can be
- * written out and, written out, be read again with the same result. */
+/* Any bytes: json_parse either refuses them or gives back a document of bounded depth that can
+ * be written out and, written out, be read again with the same result. */
 #include "gateway/base/json.h"
 
 #include <stdlib.h>
@@ -15,14 +15,16 @@ static size_t depth_of(const json_t *value)
     json_t *child;
 
     if (json_is_array(value)) {
-        json_array_foreach(value, i, child) {
+        json_array_foreach(value, i, child)
+        {
             size_t d = depth_of(child);
             deepest = d > deepest ? d : deepest;
         }
         return deepest + 1;
     }
     if (json_is_object(value)) {
-        json_object_foreach((json_t *)(uintptr_t)value, name, child) {
+        json_object_foreach((json_t *)(uintptr_t)value, name, child)
+        {
             size_t d = depth_of(child);
             deepest = d > deepest ? d : deepest;
         }

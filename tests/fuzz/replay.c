@@ -1,7 +1,9 @@
-/* Runs a fuzz target over the files of a folder, so that the ordinary tests replay every corpus.
+/* Runs a fuzz target over the files of a folder, so that the ordinary tests replay every
+ * corpus.
  *
- * An empty or missing folder is a failure: a test that cannot fail proves nothing. The bytes are
- * given in an allocation of their exact length, so that the sanitizer sees a read past the end. */
+ * An empty or missing folder is a failure: a test that cannot fail proves nothing. The bytes
+ * are given in an allocation of their exact length, so that the sanitizer sees a read past the
+ * end. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
