@@ -16,15 +16,19 @@
 #include "crypto/secret.h"
 #include "gateway/base/buf.h"
 
+enum { NOTE_ED25519 = 1, NOTE_COSIGNATURE = 4 }; /* algorithm bytes */
+enum { NOTE_KEY_SIZE = 32, NOTE_SIGNATURE_SIZE = 64 };
 enum { NOTE_NAME_MAX = 128, NOTE_MAX = 8192, NOTE_SIGNATURES_MAX = 16, NOTE_VKEY_MAX = 256, CHECKPOINT_TEXT_MAX = 512 };
 
 struct note_verifier { /* a public key with its name */
     char name[NOTE_NAME_MAX + 1];
     uint32_t key_id;
     uint8_t algorithm; /* 1: Ed25519, 4: cosignature/v1 */
-    uint8_t public_key[32];
+    uint8_t public_key[NOTE_KEY_SIZE];
 };
 MUST_USE enum err note_verifier_parse(const char *vkey, size_t len, struct note_verifier *out); /* one trailing newline allowed */
+/* Computes the key id. name: non-empty valid UTF-8 without spaces, plus and control characters; algorithm 1 or 4. */
+MUST_USE enum err note_verifier_make(const char *name, uint8_t algorithm, const uint8_t public_key[NOTE_KEY_SIZE], struct note_verifier *out);
 void note_verifier_format(const struct note_verifier *v, char out[NOTE_VKEY_MAX]);
 
 struct note_signer { /* the log's key: held by the keeper alone */
@@ -41,13 +45,16 @@ struct checkpoint {
     uint64_t size;
     struct merkle_hash root;
 };
-/* Strict: no leading zeros, canonical base64, no NUL; extension lines are allowed and ignored. `text_len` = bytes the signatures cover (with final newline). */
+/* size at most MERKLE_SIZE_MAX. Strict: no leading zeros, canonical base64, no NUL; extension lines are allowed and ignored. `text_len` = bytes the signatures cover (with final newline). */
 MUST_USE enum err checkpoint_parse(const char *note, size_t len, struct checkpoint *out, size_t *text_len);
+/* ERR_INVALID unless the origin is the signer's name: one log, one name. */
 MUST_USE enum err checkpoint_sign(const struct note_signer *s, const struct checkpoint *c, struct buf *note);
-/* ERR_CRYPTO unless a signature of `v` is there and good. Unknown signatures are ignored, a bad one of v refuses. */
+/* ERR_CRYPTO unless exactly one signature of `v` is there and good. Unknown signatures are ignored (but must be well-formed), a bad
+ * or repeated one of v refuses. Any note, not checkpoints alone; ERR_INVALID when it is no well-formed note. */
 MUST_USE enum err note_verify(const char *note, size_t len, const struct note_verifier *v);
 /* A cosignature line's time (seconds) once it verifies. */
 MUST_USE enum err note_verify_cosignature(const char *note, size_t len, const struct note_verifier *witness, uint64_t *time);
+/* Appends one signature line for the checkpoint in `note`: to be appended to the note as it is. */
 MUST_USE enum err note_cosign(const struct note_signer *witness, uint64_t time, const char *note, size_t len, struct buf *line);
 
 #endif
