@@ -1,0 +1,287 @@
+/* The pure part first: state and verdict from events. Then the two writes (assessment, event) and the read. */
+#include "gateway/evidence/choice.h"
+
+#include "gateway/base/clock.h"
+#include "gateway/evidence/authority.h"
+#include "gateway/evidence/entry.h"
+#include "gateway/evidence/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- pure --------------------------------------------------------------------------------- */
+
+const char *choice_state_name(enum choice_state s)
+{
+    static const char *const NAMES[] = {"no_notice", "noticed", "opted_out"};
+    assert((unsigned)s < ARRAY_LEN(NAMES));
+    return NAMES[s];
+}
+
+static bool event_is(const struct choice_event *e, const char *name)
+{
+    return strcmp(e->event, name) == 0;
+}
+
+enum choice_state choice_state_at(const struct choice_event *events, size_t n, int64_t at)
+{
+    bool noticed = false, out = false;
+    int64_t latest = INT64_MIN;
+    for (size_t i = 0; i < n; i++) {
+        const struct choice_event *e = &events[i];
+        if (e->effective_at > at)
+            continue;
+        noticed = noticed || event_is(e, "notice");
+        bool opt_out = event_is(e, "opt_out");
+        if (!opt_out && !event_is(e, "opt_in"))
+            continue;
+        if (e->effective_at > latest || (e->effective_at == latest && opt_out)) {
+            latest = e->effective_at;
+            out = opt_out;
+        }
+    }
+    if (out)
+        return CHOICE_OPTED_OUT;
+    return noticed ? CHOICE_NOTICED : CHOICE_NO_NOTICE;
+}
+
+enum recording_verdict recording_verdict(const struct choice_event *events, size_t n,
+                                         int64_t started, int64_t stopped)
+{
+    enum choice_state at_start = choice_state_at(events, n, started);
+    if (at_start == CHOICE_OPTED_OUT || choice_state_at(events, n, INT64_MAX) == CHOICE_OPTED_OUT)
+        return RECORDING_REFUSED;
+    for (size_t i = 0; i < n; i++) {
+        if (event_is(&events[i], "opt_out") && events[i].effective_at >= started &&
+            events[i].effective_at <= stopped)
+            return RECORDING_REFUSED;
+    }
+    return at_start == CHOICE_NOTICED ? RECORDING_ALLOWED : RECORDING_QUARANTINED;
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+static enum err events_load(struct db *db, const struct uuid *assessment,
+                            struct choice_event **out, size_t *n)
+{
+    *out = calloc(CHOICE_EVENTS_MAX, sizeof(**out));
+    if (!*out)
+        return err_set(ERR_NOMEM, "choice events");
+    enum err e = choice_list(db, assessment, *out, CHOICE_EVENTS_MAX, n);
+    if (e != ERR_OK) {
+        free(*out);
+        *out = NULL;
+    }
+    return e;
+}
+
+enum err choice_judge(struct db *db, const struct uuid *assessment, int64_t started,
+                      int64_t stopped, enum recording_verdict *out)
+{
+    AUTO_FREE struct choice_event *events = NULL;
+    size_t n = 0;
+    TRY(events_load(db, assessment, &events, &n));
+    *out = recording_verdict(events, n, started, stopped);
+    return ERR_OK;
+}
+
+void assessment_view_clear(struct assessment_view *v)
+{
+    free(v->events);
+    free(v->recordings);
+    v->events = NULL;
+    v->recordings = NULL;
+}
+
+/* Finds the assessment and asks for the action on its claim; foreign and missing look alike. */
+static enum err assessment_reach(struct db *db, const struct uuid *id, const struct principal *p,
+                                 enum action action, struct assessment_record *out, enum role *role)
+{
+    enum err found = assessment_find(db, id, out);
+    if (found == ERR_NOT_FOUND) {
+        memset(out, 0, sizeof(*out)); /* the nil claim: same road, same answer */
+        found = ERR_OK;
+    }
+    TRY(found);
+    struct claim_record claim;
+    enum err reach = authority_claim(db, &out->claim, p, action, &claim, NULL, role);
+    if (reach == ERR_REFUSED && err_detail(reach) == REFUSAL_CLAIM_NOT_FOUND)
+        return refuse(REFUSAL_NOT_FOUND);
+    return reach;
+}
+
+enum err assessment_get(struct evidence *ev, const struct principal *p, const struct uuid *id,
+                        struct assessment_view *out)
+{
+    AUTO(db_read_end) struct db *db = NULL;
+    memset(out, 0, sizeof(*out));
+    TRY(db_read_begin(ev->parts.db, &db));
+    TRY(assessment_reach(db, id, p, ACTION_ASSESSMENT_READ, &out->record, NULL));
+    TRY(events_load(db, id, &out->events, &out->n_events));
+    out->choice = choice_state_at(out->events, out->n_events, INT64_MAX);
+    out->recordings = calloc(RECORDINGS_MAX, sizeof(*out->recordings));
+    if (!out->recordings)
+        return err_set(ERR_NOMEM, "recordings");
+    return artefact_list_assessment(db, id, out->recordings, RECORDINGS_MAX, &out->n_recordings);
+}
+
+/* --- a new assessment --------------------------------------------------------------------- */
+
+struct create_act {
+    const struct principal *p;
+    struct assessment_record *record;
+};
+
+static enum err create_apply(struct commit_tx *tx, void *ctx)
+{
+    struct create_act *act = ctx;
+    struct claim_record claim;
+    enum role role;
+    TRY(authority_claim(commit_db(tx), &act->record->claim, act->p, ACTION_ASSESSMENT_CREATE,
+                        &claim, NULL, &role));
+    TRY(assessment_insert(commit_db(tx), act->record));
+    AUTO(json_free) json_t *entry = entry_new("assessment.created", act->p, role);
+    char id[UUID_TEXT_SIZE];
+    uuid_format(&act->record->id, id);
+    entry_claim(entry, &act->record->claim);
+    json_put_text(entry, "assessment", id);
+    struct ledger_ref ref;
+    return ledger_append(tx, entry, &ref);
+}
+
+enum err assessment_create(struct evidence *ev, const struct principal *p, const struct uuid *claim,
+                           struct assessment_record *inout)
+{
+    inout->id = uuid_new();
+    inout->claim = *claim;
+    inout->created_at = clock_now();
+    inout->created_by = person_of(p);
+    struct create_act act = {.p = p, .record = inout};
+    return evidence_commit(ev, create_apply, &act, NULL);
+}
+
+/* --- an event of the choice --------------------------------------------------------------- */
+
+struct choice_act {
+    struct evidence *ev;
+    const struct principal *p;
+    struct choice_event *event;
+    struct assessment_record assessment;
+    enum role role;
+    struct choice_result *out;
+};
+
+static enum err event_check(const struct choice_event *e)
+{
+    if (!event_is(e, "notice") && !event_is(e, "opt_out") && !event_is(e, "opt_in"))
+        return refuse_because(REFUSAL_INVALID_REQUEST, "event must be notice, opt_out or opt_in");
+    if (e->effective_at > clock_now() + CHOICE_FUTURE_MAX_S * MICROS_PER_SECOND)
+        return refuse_because(REFUSAL_INVALID_REQUEST, "effective_at lies in the future");
+    return ERR_OK;
+}
+
+/* The same event again is harmless; another one under its id is not. */
+static enum err event_repeated(struct choice_act *act, struct db *db)
+{
+    struct choice_event known;
+    enum err found = choice_find(db, &act->event->assessment, act->event->event_id, &known);
+    if (found == ERR_NOT_FOUND)
+        return ERR_OK;
+    TRY(found);
+    if (strcmp(known.event, act->event->event) != 0 ||
+        known.effective_at != act->event->effective_at ||
+        strcmp(known.notice_version, act->event->notice_version) != 0)
+        return refuse_because(REFUSAL_CONFLICT, "this event_id is on record with other content");
+    act->out->repeated = true;
+    *act->event = known;
+    return ERR_OK;
+}
+
+static enum err event_log(struct choice_act *act, struct commit_tx *tx)
+{
+    const struct choice_event *e = act->event;
+    char action[SHORT_TEXT_MAX + 16], id[UUID_TEXT_SIZE];
+    (void)snprintf(action, sizeof(action), "choice.%s", e->event);
+    AUTO(json_free) json_t *entry = entry_new(action, act->p, act->role);
+    uuid_format(&e->assessment, id);
+    entry_claim(entry, &act->assessment.claim);
+    json_put_text(entry, "assessment", id);
+    json_put_text(entry, "event_id", e->event_id);
+    json_put_time(entry, "effective_at", e->effective_at);
+    json_put_text_if(entry, "channel", e->channel);
+    json_put_text_if(entry, "notice_version", e->notice_version);
+    json_put_text_if(entry, "on_behalf_of", e->on_behalf_of);
+    struct ledger_ref ref;
+    TRY(ledger_append(tx, entry, &ref));
+    act->event->ledger_index = ref.index;
+    return ERR_OK;
+}
+
+static bool restrictable(enum artefact_status s)
+{
+    return s == ARTEFACT_AVAILABLE || s == ARTEFACT_QUARANTINED || s == ARTEFACT_COULD_NOT_SCAN;
+}
+
+static enum err restrict_one(struct choice_act *act, struct commit_tx *tx,
+                             const struct artefact_record *a)
+{
+    TRY(artefact_status_change(commit_db(tx), &a->id, a->status, ARTEFACT_RESTRICTED, "opted-out"));
+    AUTO(json_free) json_t *entry = entry_new("recording.restricted", act->p, act->role);
+    entry_artefact(entry, a);
+    json_put_text(entry, "reason", "opted-out");
+    json_put_text(entry, "event_id", act->event->event_id);
+    struct ledger_ref ref;
+    TRY(ledger_append(tx, entry, &ref));
+    act->out->restricted++;
+    return ERR_OK;
+}
+
+/* Every recording that is there is restricted; the list is read again until none is left to restrict. */
+static enum err restrict_recordings(struct choice_act *act, struct commit_tx *tx)
+{
+    AUTO_FREE struct artefact_record *list = calloc(RECORDINGS_MAX, sizeof(*list));
+    if (!list)
+        return err_set(ERR_NOMEM, "recordings");
+    size_t n = 0;
+    TRY(artefact_list_assessment(commit_db(tx), &act->event->assessment, list, RECORDINGS_MAX, &n));
+    for (size_t i = 0; i < n; i++) {
+        if (restrictable(list[i].status))
+            TRY(restrict_one(act, tx, &list[i]));
+    }
+    return ERR_OK;
+}
+
+static enum err choice_apply(struct commit_tx *tx, void *ctx)
+{
+    struct choice_act *act = ctx;
+    struct db *db = commit_db(tx);
+    act->out->repeated = false;
+    act->out->restricted = 0;
+    enum action action = event_is(act->event, "notice") ? ACTION_CHOICE_NOTICE : ACTION_CHOICE_SET;
+    TRY(assessment_reach(db, &act->event->assessment, act->p, action, &act->assessment, &act->role));
+    TRY(event_repeated(act, db));
+    if (!act->out->repeated) {
+        act->event->recorded_at = clock_now();
+        act->event->by = person_of(act->p);
+        (void)snprintf(act->event->by_role, sizeof(act->event->by_role), "%s", role_name(act->role));
+        TRY(event_log(act, tx));
+        TRY(choice_insert(db, act->event));
+        if (event_is(act->event, "opt_out"))
+            TRY(restrict_recordings(act, tx));
+    }
+    AUTO_FREE struct choice_event *events = NULL;
+    size_t n = 0;
+    TRY(events_load(db, &act->event->assessment, &events, &n));
+    act->out->state = choice_state_at(events, n, INT64_MAX);
+    return ERR_OK;
+}
+
+enum err choice_record(struct evidence *ev, const struct principal *p, struct choice_event *event,
+                       struct choice_result *out)
+{
+    TRY(event_check(event));
+    struct choice_act act = {.ev = ev, .p = p, .event = event, .out = out};
+    TRY(evidence_commit(ev, choice_apply, &act, NULL));
+    return ledger_receipt(ev->parts.ledger, event->ledger_index, &out->receipt);
+}

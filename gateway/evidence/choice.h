@@ -1,0 +1,63 @@
+/* The recording choice of an assessment, and what it means for a recording.
+ *
+ *     no_notice --notice--> noticed (recorded by default) <--opt_in / opt_out--> opted_out
+ *
+ * Events are appended, never changed, repeats by event_id are harmless. The state at a moment follows from the events
+ * effective by then, whatever order they were recorded in; of an opt-in and an opt-out effective at the same moment the opt-out counts. An
+ * opt-in is no proof of notice.
+ *
+ * A recording [started, stopped] against the events on record:
+ *   refused      opted out at its start, or an opt-out became effective before its end, or the claimant is opted out now
+ *   quarantined  no notice was effective at its start
+ *   allowed      else
+ * An opt-out restricts every recording of the assessment that is already there; an opt-in releases nothing by itself. The committer runs one
+ * transaction after the other, so of an upload and an opt-out one comes first, and either order ends without an available recording.
+ */
+#ifndef GATEWAY_EVIDENCE_CHOICE_H
+#define GATEWAY_EVIDENCE_CHOICE_H
+
+#include "gateway/evidence/evidence.h"
+
+enum choice_state { CHOICE_NO_NOTICE, CHOICE_NOTICED, CHOICE_OPTED_OUT };
+const char *choice_state_name(enum choice_state s);
+
+/* Pure: over events in any order. `at` INT64_MAX: now and for ever. */
+enum choice_state choice_state_at(const struct choice_event *events, size_t n, int64_t at);
+enum recording_verdict { RECORDING_ALLOWED, RECORDING_QUARANTINED, RECORDING_REFUSED };
+enum recording_verdict recording_verdict(const struct choice_event *events, size_t n, int64_t started, int64_t stopped);
+
+/* --- assessments --- */
+struct assessment_view {
+    struct assessment_record record;
+    enum choice_state choice;
+    struct choice_event *events; /* heap: assessment_view_clear */
+    size_t n_events;
+    struct artefact_record *recordings;
+    size_t n_recordings;
+};
+void assessment_view_clear(struct assessment_view *v);
+DEFINE_AUTO_CLEAR(struct assessment_view, assessment_view_clear);
+
+enum { ASSESSMENTS_MAX = 100, RECORDINGS_MAX = 64 };
+/* Fills id, claim, created_*. */
+MUST_USE enum err assessment_create(struct evidence *ev, const struct principal *p, const struct uuid *claim,
+                                    struct assessment_record *inout);
+MUST_USE enum err assessment_get(struct evidence *ev, const struct principal *p, const struct uuid *id, struct assessment_view *out);
+
+/* effective_at may lie CHOICE_FUTURE_MAX_S in the future at the most (clocks differ). */
+enum { CHOICE_FUTURE_MAX_S = 300 };
+struct choice_result {
+    enum choice_state state;
+    bool repeated;     /* this event_id was on record with the same content: nothing new */
+    size_t restricted; /* recordings that this event restricted */
+    struct buf receipt;
+};
+/* event: event_id, assessment, event, channel, notice_version, effective_at, on_behalf_of are the caller's; the rest is filled. The same
+ * event_id with other content: REFUSAL_CONFLICT. */
+MUST_USE enum err choice_record(struct evidence *ev, const struct principal *p, struct choice_event *event, struct choice_result *out);
+
+/* Inside a commit: the verdict on a recording of this assessment now. */
+MUST_USE enum err choice_judge(struct db *db, const struct uuid *assessment, int64_t started, int64_t stopped,
+                               enum recording_verdict *out);
+
+#endif

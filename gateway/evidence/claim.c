@@ -1,0 +1,230 @@
+#include "gateway/evidence/claim.h"
+
+#include "gateway/base/clock.h"
+#include "gateway/evidence/authority.h"
+#include "gateway/evidence/entry.h"
+#include "gateway/evidence/internal.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- NINO --------------------------------------------------------------------------------- */
+
+static bool nino_prefix_good(const char *p)
+{
+    static const char *const NEVER[] = {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"};
+    if (strchr("DFIQUV", p[0]) || strchr("DFIQUVO", p[1]))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(NEVER); i++) {
+        if (p[0] == NEVER[i][0] && p[1] == NEVER[i][1])
+            return false;
+    }
+    return true;
+}
+
+enum err nino_clean(const char *text, char out[NINO_MAX + 1])
+{
+    size_t n = 0;
+    for (; *text; text++) {
+        if (*text == ' ')
+            continue;
+        if (n == NINO_MAX)
+            return refuse_because(REFUSAL_INVALID_REQUEST, "not a National Insurance number");
+        out[n++] = (char)toupper((unsigned char)*text);
+    }
+    out[n] = 0;
+    bool good = n == NINO_MAX && isupper((unsigned char)out[0]) && isupper((unsigned char)out[1]) &&
+                strspn(out + 2, "0123456789") == 6 && out[8] >= 'A' && out[8] <= 'D' &&
+                nino_prefix_good(out);
+    return good ? ERR_OK : refuse_because(REFUSAL_INVALID_REQUEST, "not a National Insurance number");
+}
+
+/* --- views -------------------------------------------------------------------------------- */
+
+static bool sees_personal(const struct principal *p, uint32_t relations)
+{
+    struct access access = {.action = ACTION_CLAIM_PERSONAL,
+                            .relations = relations,
+                            .status = PERMISSION_NO_ARTEFACT};
+    return permission_check(p, &access, NULL, NULL) == PERMIT;
+}
+
+static enum err view_fill(struct db *db, const struct principal *p, uint32_t relations,
+                          struct claim_view *v)
+{
+    v->yours = (relations & REL_CLAIMANT) != 0;
+    v->personal = sees_personal(p, relations);
+    TRY(party_list(db, &v->record.id, v->parties, &v->n_parties));
+    return assigned_list(db, &v->record.id, v->assigned, &v->n_assigned);
+}
+
+enum err claim_get(struct evidence *ev, const struct principal *p, const struct uuid *id,
+                   struct claim_view *out)
+{
+    AUTO(db_read_end) struct db *db = NULL;
+    uint32_t relations = 0;
+    memset(out, 0, sizeof(*out));
+    TRY(db_read_begin(ev->parts.db, &db));
+    TRY(authority_claim(db, id, p, ACTION_CLAIM_READ, &out->record, &relations, NULL));
+    return view_fill(db, p, relations, out);
+}
+
+/* --- registration and change -------------------------------------------------------------- */
+
+struct claim_act {
+    struct evidence *ev;
+    const struct principal *p;
+    const struct claim_draft *draft;
+    struct uuid id;
+    struct claim_view *out;
+    bool existed;
+};
+
+static enum err people_write(struct claim_act *act, struct db *db, bool parties, bool assigned)
+{
+    const struct claim_draft *d = act->draft;
+    if (parties) {
+        AUTO_FREE struct party_record *rows = calloc(PARTIES_MAX, sizeof(*rows));
+        if (!rows)
+            return err_set(ERR_NOMEM, "parties");
+        memcpy(rows, d->parties, d->n_parties * sizeof(*rows));
+        for (size_t i = 0; i < d->n_parties; i++) {
+            if (!rows[i].person.issuer[0])
+                memcpy(rows[i].person.issuer, act->ev->party_issuer, sizeof(rows[i].person.issuer));
+        }
+        TRY(party_replace(db, &act->id, rows, d->n_parties));
+    }
+    if (assigned) {
+        const char *subjects[ASSIGNED_MAX];
+        for (size_t i = 0; i < d->n_assigned; i++)
+            subjects[i] = d->assigned[i];
+        TRY(assigned_replace(db, &act->id, subjects, d->n_assigned));
+    }
+    return ERR_OK;
+}
+
+static enum err claim_log(struct claim_act *act, struct commit_tx *tx, const char *action,
+                          enum role role)
+{
+    AUTO(json_free) json_t *entry = entry_new(action, act->p, role);
+    entry_claim(entry, &act->id);
+    json_put_text_if(entry, "stage", act->out->record.stage);
+    json_put_int(entry, "parties", (json_int_t)act->out->n_parties);
+    json_put_int(entry, "assigned", (json_int_t)act->out->n_assigned);
+    struct ledger_ref ref;
+    return ledger_append(tx, entry, &ref);
+}
+
+static enum err may(const struct principal *p, enum action action, enum role *role)
+{
+    struct access access = {.action = action, .relations = REL_ANY, .status = PERMISSION_NO_ARTEFACT};
+    return authority_refuse(permission_check(p, &access, role, NULL), REFUSAL_CLAIM_NOT_FOUND);
+}
+
+static enum err register_apply(struct commit_tx *tx, void *ctx)
+{
+    struct claim_act *act = ctx;
+    struct db *db = commit_db(tx);
+    struct claim_record *record = &act->out->record;
+    enum role role;
+    TRY(may(act->p, ACTION_CLAIM_CREATE, &role));
+    enum err found = claim_find_reference(db, act->draft->record.external_reference, record);
+    act->existed = found == ERR_OK;
+    if (found != ERR_OK && found != ERR_NOT_FOUND)
+        return found;
+    if (!act->existed) {
+        *record = act->draft->record;
+        record->id = act->id;
+        record->created_at = record->updated_at = clock_now();
+        if (!record->claimant.issuer[0])
+            memcpy(record->claimant.issuer, act->ev->party_issuer, sizeof(record->claimant.issuer));
+        TRY(claim_insert(db, record));
+        TRY(people_write(act, db, true, true));
+    }
+    TRY(view_fill(db, act->p, REL_ANY, act->out));
+    return act->existed ? ERR_OK : claim_log(act, tx, "claim.created", role);
+}
+
+enum err claim_register(struct evidence *ev, const struct principal *p,
+                        const struct claim_draft *draft, struct claim_view *out, bool *existed)
+{
+    struct claim_act act = {.ev = ev, .p = p, .draft = draft, .id = uuid_new(), .out = out};
+    memset(out, 0, sizeof(*out));
+    TRY(evidence_commit(ev, register_apply, &act, NULL));
+    *existed = act.existed;
+    return ERR_OK;
+}
+
+static enum err change_apply(struct commit_tx *tx, void *ctx)
+{
+    struct claim_act *act = ctx;
+    struct db *db = commit_db(tx);
+    const struct claim_draft *d = act->draft;
+    struct claim_record *record = &act->out->record;
+    uint32_t relations = 0;
+    enum role role;
+    TRY(authority_claim(db, &act->id, act->p, ACTION_CLAIM_UPDATE, record, &relations, &role));
+    if (d->has_stage)
+        memcpy(record->stage, d->record.stage, sizeof(record->stage));
+    if (d->has_special_rules)
+        record->special_rules = d->record.special_rules;
+    record->updated_at = clock_now();
+    TRY(claim_update(db, record));
+    TRY(people_write(act, db, d->has_parties, d->has_assigned));
+    TRY(view_fill(db, act->p, relations, act->out));
+    return claim_log(act, tx, "claim.updated", role);
+}
+
+enum err claim_change(struct evidence *ev, const struct principal *p, const struct uuid *id,
+                      const struct claim_draft *draft, struct claim_view *out)
+{
+    struct claim_act act = {.ev = ev, .p = p, .draft = draft, .id = *id, .out = out};
+    memset(out, 0, sizeof(*out));
+    return evidence_commit(ev, change_apply, &act, NULL);
+}
+
+/* --- lists -------------------------------------------------------------------------------- */
+
+/* Who may list without standing to any claim lists all; everybody else is narrowed in the query itself. */
+static bool lists_all(const struct principal *p)
+{
+    enum role role;
+    return may(p, ACTION_CLAIM_LIST, &role) == ERR_OK;
+}
+
+enum err claim_find_all(struct evidence *ev, const struct principal *p, const struct claim_query *q,
+                        struct claim_view *out, size_t *n)
+{
+    AUTO(db_read_end) struct db *db = NULL;
+    AUTO_FREE struct claim_record *rows = calloc(PAGE_MAX, sizeof(*rows));
+    *n = 0;
+    if (!rows)
+        return err_set(ERR_NOMEM, "claims");
+    struct access nowhere = {.action = ACTION_CLAIM_LIST, .status = PERMISSION_NO_ARTEFACT};
+    if (permission_check(p, &nowhere, NULL, NULL) == DENY_ROLE)
+        return refuse(REFUSAL_NOT_PERMITTED);
+    bool staff = principal_has(p, ROLE_ASSESSOR);
+    struct person me = person_of(p);
+    bool all = lists_all(p);
+    struct claim_filter filter = {
+        .external_reference = q->external_reference,
+        .stage = q->stage,
+        .party = all || staff ? NULL : &me,
+        .assigned_to = q->assigned_to_me || (staff && !all) ? p->subject : NULL,
+        .now = clock_now(),
+    };
+    TRY(db_read_begin(ev->parts.db, &db));
+    size_t found = 0;
+    TRY(claim_list(db, &filter, &q->after, rows, q->limit < PAGE_MAX ? q->limit : PAGE_MAX, &found));
+    for (size_t i = 0; i < found; i++) {
+        struct claim_view *v = &out[i];
+        uint32_t relations = 0;
+        memset(v, 0, sizeof(*v));
+        v->record = rows[i];
+        TRY(authority_on_claim(db, &rows[i], p, filter.now, &relations));
+        TRY(view_fill(db, p, relations, v));
+    }
+    *n = found;
+    return ERR_OK;
+}
