@@ -32,5 +32,25 @@ struct head_facts {
 };
 /* ERR_INVALID with the reason. */
 MUST_USE enum err head_check(const struct head *h, struct head_facts *out);
+/* The same rules for the fields of a chunked body's trailer section; besides, what frames, routes, authorises or
+ * describes the content may not stand there. */
+MUST_USE enum err trailer_check(const struct head_field *fields, size_t n);
+
+/* libmicrohttpd 0.9.75 takes a bare LF for a line's end, cuts a value at a NUL, joins a folded line to the *name*
+ * of the header before it and skips spaces in the request line; none of it shows in the pairs. It parses in place, though:
+ *
+ *     METHOD\0TARGET\0VERSION\0\0 NAME\0 ...VALUE\0\0 NAME\0 ...VALUE\0\0 \0\0
+ *
+ * (CR and LF become a NUL each, so does a colon), so that the parts of an honest head lie exactly end to end.
+ * `size` counts from the method's first byte to past the blank line. Only addresses and the padding between a
+ * colon and a value are looked at. */
+enum { HEAD_PADDING_MAX = 256 };
+struct head_place {
+    const char *target; /* where the library has it, not our copy */
+    size_t target_len;
+    size_t size;
+};
+MUST_USE enum err head_layout_check(const struct head *h, const struct head_place *place);
+MUST_USE enum err trailer_layout_check(const struct head_field *fields, size_t n);
 
 #endif
