@@ -18,7 +18,7 @@
 struct ledger;
 
 /* Signs the tree of `first + n` leaves whose last n leaf hashes are given; root is what we computed. The answer may be a checkpoint of a larger tree
- * (another process signed more). ERR_CONFLICT: it does not continue what was signed (message says what does not fit); *signed_size tells the size the signer stands at, so
+ * (another process signed more). n = 0 asks for the checkpoint signed last, whatever its size (ERR_NOT_FOUND: none yet). ERR_CONFLICT: it does not continue what was signed (message says what does not fit); *signed_size tells the size the signer stands at, so
  * that a signer that is merely behind (signed_size < first) can be given the leaves it lacks. */
 struct ledger_signer {
     enum err (*sign)(void *ctx, uint64_t first, const struct merkle_hash *leaves, size_t n, const struct merkle_hash *root,
@@ -27,7 +27,8 @@ struct ledger_signer {
 };
 
 /* Loads the edge of the tree, compares it with what the signer signed last, signs what is not signed yet. An inconsistency is
- * ERR_CONFLICT with a message for the operator; the ledger is then returned all the same (reads work), ledger_health keeps the error and nothing is signed or committed. */
+ * ERR_CONFLICT with a message for the operator; the ledger is then returned all the same (reads work), ledger_health keeps the error and nothing is signed or committed.
+ * The same when the signer fails otherwise, but then the next batch tries again. Cost: the rows of the right edge, however long the log is. */
 MUST_USE enum err ledger_open(struct db_pool *pool, const struct ledger_signer *signer, struct ledger **out);
 void ledger_free(struct ledger *l);
 DEFINE_AUTO(struct ledger, ledger_free);
@@ -62,15 +63,16 @@ void ledger_entry_clear(struct ledger_entry *e);
 struct ledger_filter {
     const struct uuid *claim, *artefact; /* NULL: any */
     const char *actor, *action;
-    int64_t from, to; /* 0: open */
+    int64_t from, to; /* from <= time < to; 0: open */
 };
-/* In order of index, after `after` (UINT64_MAX: from the start). */
+/* In order of index, after `after` (UINT64_MAX: from the start). Each is cleared by the caller. */
 MUST_USE enum err ledger_query(struct db *db, const struct ledger_filter *f, uint64_t after, struct ledger_entry *out, size_t max, size_t *n);
-/* Erases details and salt of an entry (secure_delete; the caller truncates the WAL). */
+/* Erases details and salt of an entry, and cuts its time to what the leaf says (secure_delete; the caller truncates the WAL).
+ * ERR_NOT_FOUND: no such entry. Once more is harmless. */
 MUST_USE enum err ledger_erase(struct commit_tx *tx, uint64_t index);
 
 /* The auditor's replay over all rows: recomputes every commitment and leaf, every full tile, the root, and compares with the newest checkpoint;
- * look-up columns against details. report is called for each finding (kind: "erased" is lawful, all else is not); progress may be NULL. */
+ * look-up columns against details; stored checkpoints against the roots of their sizes. *findings counts what is not lawful. report is called for each finding (kind: "erased" is lawful, all else is not); progress may be NULL. */
 struct ledger_finding {
     const char *kind; /* "erased", "commitment", "columns", "tile", "gap", "root" */
     uint64_t index;

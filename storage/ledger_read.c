@@ -1,0 +1,247 @@
+/* What is read from the ledger while it grows: the checkpoint, receipts, proofs, tiles, look-ups.
+ *
+ * Invariant: one answer is made from one published snapshot: proof, checkpoint and size belong together. No lock is held
+ * while rows are read. */
+#include "storage/db_internal.h"
+#include "storage/ledger_internal.h"
+#include "storage/statement.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- the snapshot --------------------------------------------------------------------------- */
+struct view { /* a snapshot held, and where its hashes come from */
+    struct ledger *ledger;
+    struct ledger_snapshot *snapshot;
+    struct ledger_nodes nodes;
+};
+
+static void view_clear(struct view *v)
+{
+    ledger_nodes_clear(&v->nodes);
+    ledger_snapshot_give(v->ledger, v->snapshot);
+}
+DEFINE_AUTO_CLEAR(struct view, view_clear);
+
+static enum err view_init(struct view *v, struct ledger *l)
+{
+    *v = (struct view){.ledger = l, .snapshot = ledger_snapshot_take(l)};
+    if (v->snapshot == NULL)
+        return err_set(ERR_NOT_FOUND, "nothing was signed yet");
+    v->nodes = (struct ledger_nodes){.ledger = l, .edge = &v->snapshot->edge};
+    return ERR_OK;
+}
+
+static enum err within(const struct view *v, uint64_t size)
+{
+    if (size > v->snapshot->checkpoint.size)
+        return err_set(ERR_NOT_FOUND, "the log is not that long");
+    return ERR_OK;
+}
+
+enum err ledger_checkpoint(struct ledger *l, struct buf *note, uint64_t *size)
+{
+    AUTO_CLEAR(view_clear) struct view v;
+
+    TRY(view_init(&v, l));
+    TRY(buf_append(note, v.snapshot->note.data, v.snapshot->note.len));
+    *size = v.snapshot->checkpoint.size;
+    return ERR_OK;
+}
+
+/* --- proofs --------------------------------------------------------------------------------- */
+enum err ledger_inclusion(struct ledger *l, uint64_t index, uint64_t size, struct merkle_proof *out)
+{
+    AUTO_CLEAR(view_clear) struct view v;
+
+    TRY(view_init(&v, l));
+    TRY(within(&v, size));
+    return merkle_inclusion(index, size, ledger_node, &v.nodes, out);
+}
+
+enum err ledger_consistency(struct ledger *l, uint64_t old_size, uint64_t size, struct merkle_proof *out)
+{
+    AUTO_CLEAR(view_clear) struct view v;
+
+    TRY(view_init(&v, l));
+    TRY(within(&v, size));
+    return merkle_consistency(old_size, size, ledger_node, &v.nodes, out);
+}
+
+enum err ledger_tile(struct ledger *l, unsigned level, uint64_t index, unsigned width,
+                     struct merkle_hash out[TILE_WIDTH])
+{
+    AUTO_CLEAR(view_clear) struct view v;
+    const struct merkle_hash *partial;
+    uint64_t hashes, current;
+    unsigned n;
+
+    if (width == 0 || width > TILE_WIDTH)
+        return err_set(ERR_INVALID, "a tile has 1 to %d hashes", TILE_WIDTH);
+    TRY(view_init(&v, l));
+    if (level >= TILE_LEVELS)
+        return err_set(ERR_NOT_FOUND, "the log has no such tile level");
+    hashes = v.snapshot->checkpoint.size >> (TILE_HEIGHT * level);
+    if (index < hashes / TILE_WIDTH)
+        return ledger_full_tile(&v.nodes, level, index, out);
+    partial = tile_edge_partial(&v.snapshot->edge, level, &current, &n);
+    if (index != current || width > n)
+        return err_set(ERR_NOT_FOUND, "the log is not that long");
+    memcpy(out, partial, width * sizeof(*out));
+    return ERR_OK;
+}
+
+/* --- receipts ------------------------------------------------------------------------------- */
+/* The leaf as the row makes it, if it is the one in the tree. */
+static enum err leaf_checked(struct view *v, const struct entry_row *row, struct leaf *out)
+{
+    struct merkle_hash hash, in_tree;
+
+    TRY(leaf_make(row->time, row->salt, buf_text(&row->details), row->details.len, out));
+    TRY(merkle_leaf_hash(out->bytes, sizeof(out->bytes), &hash));
+    TRY(ledger_node(&v->nodes, 0, row->index, &in_tree));
+    if (!equal_constant_time(hash.bytes, in_tree.bytes, sizeof(hash.bytes)))
+        return err_set(ERR_CORRUPT, "entry %llu of the log is not what was logged", (unsigned long long)row->index);
+    return ERR_OK;
+}
+
+static enum err receipt_of(struct view *v, const struct entry_row *row, struct buf *out)
+{
+    const struct ledger_snapshot *s = v->snapshot;
+    struct merkle_proof proof;
+    struct leaf leaf;
+
+    if (!row->has_details || !row->has_salt)
+        return err_set(ERR_EXPIRED, "the details of this entry were erased");
+    TRY(leaf_checked(v, row, &leaf));
+    TRY(merkle_inclusion(row->index, s->checkpoint.size, ledger_node, &v->nodes, &proof));
+    return receipt_format(&leaf, row->salt, buf_text(&row->details), row->details.len, row->index, &proof,
+                          buf_text(&s->note), s->note.len, out);
+}
+
+enum err ledger_receipt(struct ledger *l, uint64_t index, struct buf *out)
+{
+    AUTO_CLEAR(view_clear) struct view v;
+    struct entry_row row = {.index = 0};
+    enum err e;
+
+    TRY(view_init(&v, l));
+    if (index >= v.snapshot->checkpoint.size)
+        return err_set(ERR_NOT_FOUND, "there is no such entry in the log");
+    TRY(db_read_begin(l->pool, &v.nodes.db));
+    v.nodes.borrowed = true;
+    buf_init(&row.details, DETAILS_MAX);
+    e = entry_read(v.nodes.db, index, &row);
+    if (e == ERR_OK)
+        e = receipt_of(&v, &row, out);
+    buf_clear(&row.details);
+    return e;
+}
+
+/* --- look-ups ------------------------------------------------------------------------------- */
+void ledger_entry_clear(struct ledger_entry *e)
+{
+    free(e->details);
+    e->details = NULL;
+}
+
+enum { QUERY_SQL_MAX = 512 };
+
+struct query {
+    char sql[QUERY_SQL_MAX];
+    size_t len;
+    bool driven; /* an index is chosen: the other columns are only compared */
+};
+
+static void add(struct query *q, const char *piece)
+{
+    size_t len = strlen(piece);
+
+    assert(q->len + len < sizeof(q->sql));
+    memcpy(q->sql + q->len, piece, len + 1);
+    q->len += len;
+}
+
+/* The first column asked for is the most telling one and gives the index; a plus keeps the planner from the rest. */
+static void add_column(struct query *q, bool wanted, const char *driving, const char *compared)
+{
+    if (!wanted)
+        return;
+    add(q, q->driven ? compared : driving);
+    q->driven = true;
+}
+
+static void compose(const struct ledger_filter *f, struct query *q)
+{
+    bool column = f->artefact != NULL || f->claim != NULL || f->actor != NULL || f->action != NULL;
+    bool by_time = !column && f->from != 0;
+
+    add(q, "SELECT seq, time, details FROM ledger_entries ");
+    add(q, by_time ? "INDEXED BY ledger_entries_by_time WHERE +seq > ?" : "WHERE seq > ?");
+    add_column(q, f->artefact != NULL, " AND artefact = ?", "");
+    add_column(q, f->claim != NULL, " AND claim = ?", " AND +claim = ?");
+    add_column(q, f->actor != NULL, " AND actor = ?", " AND +actor = ?");
+    add_column(q, f->action != NULL, " AND action = ?", " AND +action = ?");
+    add_column(q, f->from != 0, by_time ? " AND time >= ?" : " AND +time >= ?", " AND +time >= ?");
+    add_column(q, f->to != 0, " AND +time < ?", by_time ? " AND time < ?" : " AND +time < ?");
+    add(q, " ORDER BY seq LIMIT ?");
+}
+
+static void bind_filter(struct statement *s, const struct ledger_filter *f, uint64_t after, size_t max)
+{
+    if (after == UINT64_MAX)
+        bind_int(s, -1);
+    else
+        bind_u64(s, after);
+    if (f->artefact != NULL)
+        bind_uuid(s, f->artefact);
+    if (f->claim != NULL)
+        bind_uuid(s, f->claim);
+    if (f->actor != NULL)
+        bind_text(s, f->actor);
+    if (f->action != NULL)
+        bind_text(s, f->action);
+    if (f->from != 0)
+        bind_int(s, f->from);
+    if (f->to != 0)
+        bind_int(s, f->to);
+    bind_u64(s, max);
+}
+
+static enum err read_entries(struct statement *s, struct ledger_entry *out, size_t *n)
+{
+    bool row;
+
+    for (;;) {
+        struct ledger_entry *e = &out[*n];
+
+        TRY(statement_step(s, &row));
+        if (!row)
+            return ERR_OK;
+        *e = (struct ledger_entry){.index = read_u64(s)};
+        e->time = read_int(s);
+        read_text_copy(s, &e->details);
+        (*n)++;
+        TRY(statement_read(s));
+    }
+}
+
+enum err ledger_query(struct db *db, const struct ledger_filter *f, uint64_t after, struct ledger_entry *out, size_t max,
+                      size_t *n)
+{
+    AUTO_CLEAR(statement_end) struct statement s;
+    struct query q = {.len = 0};
+    enum err e;
+
+    *n = 0;
+    compose(f, &q);
+    TRY(statement_begin(&s, db, q.sql));
+    bind_filter(&s, f, after, max);
+    e = read_entries(&s, out, n);
+    if (e != ERR_OK) {
+        for (size_t i = 0; i < *n; i++)
+            ledger_entry_clear(&out[i]);
+        *n = 0;
+    }
+    return e;
+}
