@@ -1,7 +1,7 @@
 /* Where sealed payloads live: write-once objects named by artefact id. Backends are a small table of
  * domain verbs; the file system is the embedded one (an S3 backend comes beside it).
  *
- * File system layout: <root>/objects/<8 hex>/<4 hex>/<artefact id>.age, the folders being the leading bits of the id's time (UUIDv7 milliseconds >> 24 and the next 8 bits),
+ * File system layout: <root>/objects/<6 hex>/<2 hex>/<artefact id>.age, the folders being the leading bits of the id's time (UUIDv7 milliseconds >> 24 and the next 8 bits),
  * so that uploads of one minute share a folder and one folder fsync. Unfinished writes are O_TMPFILE (or <root>/partial/ by mkstemp where
  * the file system has no O_TMPFILE); they vanish with the process, the rest is swept at start.
  *
