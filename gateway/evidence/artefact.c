@@ -1,0 +1,164 @@
+#include "gateway/evidence/artefact.h"
+
+#include "gateway/base/clock.h"
+#include "gateway/evidence/authority.h"
+#include "gateway/evidence/entry.h"
+#include "gateway/evidence/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static enum err view_fill(struct db *db, const struct principal *p, struct artefact_view *v)
+{
+    v->mine = person_is(&v->record.uploader, p);
+    return link_list(db, &v->record.id, v->links, &v->n_links);
+}
+
+static enum err reach(struct db *db, const struct principal *p, const struct uuid *id,
+                      enum action action, struct artefact_access *out)
+{
+    return authority_artefact(db, id, p, action, PURPOSE_NONE, out);
+}
+
+enum err artefact_get(struct evidence *ev, const struct principal *p, const struct uuid *id,
+                      struct artefact_view *out)
+{
+    AUTO(db_read_end) struct db *db = NULL;
+    struct artefact_access access;
+    TRY(db_read_begin(ev->parts.db, &db));
+    TRY(reach(db, p, id, ACTION_ARTEFACT_READ, &access));
+    out->record = access.artefact;
+    return view_fill(db, p, out);
+}
+
+enum err artefact_view_of(struct evidence *ev, const struct principal *p,
+                          const struct artefact_record *a, struct artefact_view *out)
+{
+    AUTO(db_read_end) struct db *db = NULL;
+    TRY(db_read_begin(ev->parts.db, &db));
+    out->record = *a;
+    return view_fill(db, p, out);
+}
+
+enum err artefact_receipt(struct evidence *ev, const struct principal *p, const struct uuid *id,
+                          struct buf *out)
+{
+    AUTO(db_read_end) struct db *db = NULL;
+    struct artefact_access access;
+    TRY(db_read_begin(ev->parts.db, &db));
+    TRY(reach(db, p, id, ACTION_ARTEFACT_READ, &access));
+    return ledger_receipt(ev->parts.ledger, access.artefact.ledger_index, out);
+}
+
+/* Senders who only know the claim's id see what they sent themselves, and nothing else. */
+static bool only_own(const struct principal *p, uint32_t relations)
+{
+    uint32_t without_upload = relations & ~(uint32_t)REL_UPLOADER;
+    struct access others = {.action = ACTION_ARTEFACT_READ,
+                            .relations = without_upload,
+                            .status = ARTEFACT_AVAILABLE};
+    return permission_check(p, &others, NULL, NULL) != PERMIT;
+}
+
+enum err artefact_find_all(struct evidence *ev, const struct principal *p, const struct uuid *claim,
+                           const struct artefact_query *q, struct artefact_record *out, size_t *n)
+{
+    AUTO(db_read_end) struct db *db = NULL;
+    struct claim_record record;
+    uint32_t relations = 0;
+    TRY(db_read_begin(ev->parts.db, &db));
+    TRY(authority_claim(db, claim, p, ACTION_ARTEFACT_LIST, &record, &relations, NULL));
+    struct person me = person_of(p);
+    struct artefact_filter filter = {
+        .kind = q->kind,
+        .by_status = q->by_status,
+        .status = q->status,
+        .hide_harmful = !permission_sees_harmful(p, relations),
+        .unless_uploader = &me,
+        .only_uploader = only_own(p, relations) ? &me : NULL,
+    };
+    return artefact_list(db, claim, &filter, &q->after, out, q->limit, n);
+}
+
+/* --- links -------------------------------------------------------------------------------- */
+
+struct link_act {
+    const struct principal *p;
+    struct uuid artefact, claim;
+    const char *reason;
+    struct artefact_view *out;
+};
+
+/* One entry for each claim concerned, so that both histories show it. */
+static enum err link_log(struct commit_tx *tx, const char *action, const struct link_act *act,
+                         const struct artefact_access *access)
+{
+    const struct uuid *claims[] = {&act->claim, &access->artefact.claim};
+    size_t n = uuid_equal(claims[0], claims[1]) ? 1 : 2;
+    for (size_t i = 0; i < n; i++) {
+        AUTO(json_free) json_t *entry = entry_new(action, act->p, access->role);
+        char linked[UUID_TEXT_SIZE];
+        uuid_format(&act->claim, linked);
+        entry_artefact(entry, &access->artefact);
+        entry_claim(entry, claims[i]);
+        json_put_text(entry, "linked_claim", linked);
+        json_put_text_if(entry, "reason", act->reason);
+        struct ledger_ref ref;
+        TRY(ledger_append(tx, entry, &ref));
+    }
+    return ERR_OK;
+}
+
+static enum err link_apply(struct commit_tx *tx, void *ctx)
+{
+    struct link_act *act = ctx;
+    struct db *db = commit_db(tx);
+    struct artefact_access access;
+    struct claim_record claim;
+    TRY(authority_artefact(db, &act->artefact, act->p, ACTION_ARTEFACT_LINK, PURPOSE_NONE, &access));
+    TRY(authority_claim(db, &act->claim, act->p, ACTION_CLAIM_READ, &claim, NULL, NULL));
+    struct link_record link = {.artefact = act->artefact, .claim = act->claim, .created_at = clock_now()};
+    link.by = person_of(act->p);
+    (void)snprintf(link.reason, sizeof(link.reason), "%s", act->reason);
+    enum err made = link_insert(db, &link);
+    if (made == ERR_EXISTS)
+        return refuse_because(REFUSAL_CONFLICT, "it is linked to this claim already");
+    TRY(made);
+    TRY(link_log(tx, "link.made", act, &access));
+    act->out->record = access.artefact;
+    return view_fill(db, act->p, act->out);
+}
+
+enum err artefact_link(struct evidence *ev, const struct principal *p, const struct uuid *id,
+                       const struct uuid *claim, const char *reason, struct artefact_view *out)
+{
+    struct link_act act = {.p = p, .artefact = *id, .claim = *claim, .reason = reason, .out = out};
+    return evidence_commit(ev, link_apply, &act, NULL);
+}
+
+static enum err unlink_apply(struct commit_tx *tx, void *ctx)
+{
+    struct link_act *act = ctx;
+    struct db *db = commit_db(tx);
+    struct artefact_access access;
+    struct link_record links[LINKS_MAX];
+    size_t n = 0;
+    TRY(authority_artefact(db, &act->artefact, act->p, ACTION_ARTEFACT_LINK, PURPOSE_NONE, &access));
+    TRY(link_list(db, &act->artefact, links, &n));
+    bool stands = false;
+    for (size_t i = 0; i < n; i++)
+        stands = stands || uuid_equal(&links[i].claim, &act->claim);
+    if (!stands)
+        return refuse(REFUSAL_NOT_FOUND);
+    if (n == 1)
+        return refuse_because(REFUSAL_CONFLICT, "it is its last link: link it to the right claim first");
+    TRY(link_remove(db, &act->artefact, &act->claim, clock_now()));
+    return link_log(tx, "link.removed", act, &access);
+}
+
+enum err artefact_unlink(struct evidence *ev, const struct principal *p, const struct uuid *id,
+                         const struct uuid *claim)
+{
+    struct link_act act = {.p = p, .artefact = *id, .claim = *claim, .reason = ""};
+    return evidence_commit(ev, unlink_apply, &act, NULL);
+}

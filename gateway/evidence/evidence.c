@@ -1,0 +1,236 @@
+/* Builds the context and keeps house: read sessions that ended are closed in the log, keys are forgotten, objects that no record names are swept. */
+#include "gateway/evidence/evidence.h"
+
+#include "gateway/base/clock.h"
+#include "gateway/base/log.h"
+#include "gateway/evidence/entry.h"
+#include "gateway/evidence/internal.h"
+#include "gateway/evidence/running.h"
+#include "gateway/evidence/scribe.h"
+#include "gateway/evidence/seal.h"
+#include "gateway/evidence/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CLOSE_BATCH = 32,           /* read sessions closed in one commit */
+    SEALERS_KEPT = 32,          /* idle sealing buffers */
+    ORPHAN_AGE_S = 3600,        /* an object without a record may belong to a running commit */
+};
+
+enum err evidence_commit(struct evidence *ev, enum err (*apply)(struct commit_tx *, void *),
+                         void *ctx, struct blob_writer *blob)
+{
+    struct commit_job job = {.apply = apply, .ctx = ctx, .blob = blob};
+    return committer_run(ev->parts.committer, &job);
+}
+
+/* --- closing read sessions ---------------------------------------------------------------- */
+
+struct closing {
+    struct session sessions[CLOSE_BATCH];
+    size_t n;
+    bool crashed; /* the counts were lost with the process that served */
+};
+
+static enum err close_one(struct commit_tx *tx, const struct closing *c, const struct session *s)
+{
+    AUTO(json_free) json_t *entry = entry_new("read.closed", NULL, ROLE_CLAIMANT);
+    char actor[ACTOR_MAX], id[UUID_TEXT_SIZE];
+    (void)snprintf(actor, sizeof(actor), "%s#%s", s->record.actor.issuer, s->record.actor.subject);
+    uuid_format(&s->record.id, id);
+    json_put_text(entry, "actor", actor);
+    entry_artefact(entry, &s->artefact);
+    json_put_text(entry, "session", id);
+    json_put_text(entry, "purpose", s->record.purpose);
+    if (c->crashed)
+        json_put_bool(entry, "served_unknown", true);
+    else
+        json_put_int(entry, "served", (json_int_t)atomic_load(&s->served));
+    struct ledger_ref ref;
+    TRY(ledger_append(tx, entry, &ref));
+    enum err closed = read_session_close(commit_db(tx), &s->record.id, clock_now(), atomic_load(&s->served));
+    return closed == ERR_NOT_FOUND ? ERR_OK : closed;
+}
+
+static enum err close_apply(struct commit_tx *tx, void *ctx)
+{
+    struct closing *c = ctx;
+    for (size_t i = 0; i < c->n; i++)
+        TRY(close_one(tx, c, &c->sessions[i]));
+    return ERR_OK;
+}
+
+static void close_ended(struct evidence *ev, bool all)
+{
+    AUTO_FREE struct closing *c = calloc(1, sizeof(*c));
+    if (!c)
+        return; /* the next tick tries again */
+    do {
+        c->n = session_collect(ev->sessions, clock_now(), all, c->sessions, CLOSE_BATCH);
+        enum err e = c->n > 0 ? evidence_commit(ev, close_apply, c, NULL) : ERR_OK;
+        if (e != ERR_OK)
+            log_event(LOG_ERROR, "read_session.close_failed", log_err(e), log_int("sessions", (int64_t)c->n));
+    } while (c->n == CLOSE_BATCH);
+}
+
+/* Sessions that a crash left open: the log says that their counts are not known. */
+static enum err close_crashed(struct evidence *ev)
+{
+    AUTO_FREE struct closing *c = calloc(1, sizeof(*c));
+    AUTO_FREE struct read_session_record *open = calloc(CLOSE_BATCH, sizeof(*open));
+    if (!c || !open)
+        return err_set(ERR_NOMEM, "closing read sessions");
+    c->crashed = true;
+    do {
+        AUTO(db_read_end) struct db *db = NULL;
+        TRY(db_read_begin(ev->parts.db, &db));
+        TRY(read_session_list_open(db, open, CLOSE_BATCH, &c->n));
+        for (size_t i = 0; i < c->n; i++) {
+            c->sessions[i].record = open[i];
+            TRY(artefact_find(db, &open[i].artefact, &c->sessions[i].artefact));
+        }
+        db_read_end(TAKE(db));
+        if (c->n > 0)
+            TRY(evidence_commit(ev, close_apply, c, NULL));
+    } while (c->n == CLOSE_BATCH);
+    return ERR_OK;
+}
+
+/* --- the context -------------------------------------------------------------------------- */
+
+static enum err parts_make(struct evidence *ev)
+{
+    size_t keys = (size_t)ev->config.uploads + ev->config.read_sessions;
+    TRY(key_slab_new(keys, &ev->keys));
+    TRY(sealer_pool_new(ev->config.uploads, SEALERS_KEPT, &ev->sealers));
+    TRY(session_table_new(ev->config.read_sessions, ev->keys, &ev->sessions));
+    TRY(running_new(ev->config.uploads, &ev->running));
+    return scribe_start(ev->parts.committer, &ev->scribe);
+}
+
+static enum err text_copy(char *out, size_t cap, const char *text, const char *what)
+{
+    if (strlen(text) >= cap)
+        return err_set(ERR_INVALID, "%s is too long", what);
+    memcpy(out, text, strlen(text) + 1);
+    return ERR_OK;
+}
+
+enum err evidence_new(const struct evidence_config *config, const struct evidence_parts *parts,
+                      struct evidence **out)
+{
+    AUTO(evidence_free) struct evidence *ev = calloc(1, sizeof(*ev));
+    if (!ev)
+        return err_set(ERR_NOMEM, "evidence");
+    ev->config = *config;
+    ev->parts = *parts;
+    pthread_rwlock_init(&ev->keyring_lock, NULL);
+    TRY(text_copy(ev->party_issuer, sizeof(ev->party_issuer), config->party_issuer, "party_issuer"));
+    TRY(text_copy(ev->keyring_file, sizeof(ev->keyring_file), config->keyring_file, "keyring_file"));
+    TRY(keyring_read(ev->keyring_file, &ev->keyring));
+    TRY(parts_make(ev));
+    if (ledger_health(parts->ledger) == ERR_OK)
+        TRY(close_crashed(ev));
+    *out = TAKE(ev);
+    return ERR_OK;
+}
+
+void evidence_free(struct evidence *ev)
+{
+    if (!ev)
+        return;
+    if (ev->scribe)
+        close_ended(ev, true);
+    scribe_stop(ev->scribe);
+    running_free(ev->running);
+    session_table_free(ev->sessions);
+    sealer_pool_free(ev->sealers);
+    key_slab_free(ev->keys);
+    pthread_rwlock_destroy(&ev->keyring_lock);
+    free(ev);
+}
+
+enum err evidence_reload(struct evidence *ev)
+{
+    struct keyring fresh;
+    TRY(keyring_read(ev->keyring_file, &fresh));
+    pthread_rwlock_wrlock(&ev->keyring_lock);
+    ev->keyring = fresh;
+    pthread_rwlock_unlock(&ev->keyring_lock);
+    return ERR_OK;
+}
+
+static enum err sweep_keys(struct commit_tx *tx, void *ctx)
+{
+    (void)ctx;
+    return idempotency_sweep(commit_db(tx), clock_now());
+}
+
+void evidence_tick(struct evidence *ev)
+{
+    close_ended(ev, false);
+    struct commit_job job = {.apply = sweep_keys, .unlogged = true};
+    enum err e = committer_run(ev->parts.committer, &job);
+    if (e != ERR_OK)
+        log_event(LOG_WARN, "idempotency.sweep_failed", log_err(e));
+}
+
+/* --- orphans ------------------------------------------------------------------------------ */
+
+struct sweep {
+    struct evidence *ev;
+    int64_t before; /* seconds */
+    size_t removed;
+};
+
+static enum err sweep_one(void *ctx, const struct uuid *id, uint64_t size, int64_t mtime)
+{
+    struct sweep *s = ctx;
+    (void)size;
+    if (mtime > s->before)
+        return ERR_OK;
+    AUTO(db_read_end) struct db *db = NULL;
+    bool known = false;
+    TRY(db_read_begin(s->ev->parts.db, &db));
+    TRY(artefact_exists(db, id, &known));
+    if (known)
+        return ERR_OK;
+    TRY(blob_remove(s->ev->parts.blobs, id));
+    s->removed++;
+    return ERR_OK;
+}
+
+enum err evidence_sweep(struct evidence *ev, size_t *removed)
+{
+    struct sweep s = {.ev = ev, .before = clock_now_seconds() - ORPHAN_AGE_S};
+    enum err e = blob_each(ev->parts.blobs, sweep_one, &s);
+    *removed = s.removed;
+    return e;
+}
+
+/* --- figures ------------------------------------------------------------------------------ */
+
+void evidence_stats(struct evidence *ev, struct evidence_stats *out)
+{
+    *out = (struct evidence_stats){
+        .uploads_now = atomic_load(&ev->uploads_now),
+        .read_sessions_now = session_count(ev->sessions),
+        .uploads_accepted = atomic_load(&ev->uploads_accepted),
+        .uploads_refused = atomic_load(&ev->uploads_refused),
+        .bytes_in = atomic_load(&ev->bytes_in),
+        .bytes_out = atomic_load(&ev->bytes_out),
+        .scribe_dropped = scribe_dropped(ev->scribe),
+    };
+}
+
+enum err evidence_health(struct evidence *ev)
+{
+    uint64_t bytes = 0, inodes = 0;
+    TRY(blob_space(ev->parts.blobs, &bytes, &inodes));
+    if (bytes < ev->config.reserve_bytes)
+        return err_set(ERR_NO_SPACE, "less space is free than the reserve");
+    return ERR_OK;
+}

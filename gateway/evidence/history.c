@@ -1,0 +1,124 @@
+/* The log's details are turned into what the caller may see by one table of members: what stands in no row stays inside. Entries about harmful artefacts are
+ * left out whole for those the harm rule keeps them from: no gap, no count, no id tells of them. */
+#include "gateway/evidence/history.h"
+
+#include "gateway/evidence/authority.h"
+#include "gateway/evidence/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Members that are shown as they are. */
+static const char *const SHOWN[] = {
+    "artefact",     "kind",           "purpose",      "reason",         "size",
+    "sha256",       "assessment",     "effective_at", "channel",        "notice_version",
+    "decision",     "statement_version", "linked_claim", "status",      "served",
+    "on_behalf_of", "stage",          "session",      "event_id",
+};
+
+/* Entries of these actions show up in no claim's history: they are the auditor's. */
+static bool hidden_action(const char *action)
+{
+    return strcmp(action, "read.denied") == 0;
+}
+
+static bool reads(const struct ledger_entry *e, json_t **details)
+{
+    *details = NULL;
+    return e->details && json_parse(e->details, strlen(e->details), details) == ERR_OK;
+}
+
+static void put_actor(json_t *event, json_t *details, const char *me, bool staff)
+{
+    const char *actor = json_string_value(json_object_get(details, "actor"));
+    const char *role = json_string_value(json_object_get(details, "role"));
+    if (!actor)
+        return;
+    json_t *by = json_object();
+    if (role)
+        json_put_text(by, "role", role);
+    json_put_bool(by, "me", strcmp(actor, me) == 0);
+    if (staff)
+        json_put_text(by, "actor", actor);
+    json_put(event, "by", by);
+}
+
+static json_t *event_of(const struct ledger_entry *e, json_t *details, const char *me, bool staff)
+{
+    json_t *event = json_object();
+    json_put_int(event, "entry", (json_int_t)e->index);
+    json_put_time(event, "time", e->time);
+    json_put_text(event, "event", json_string_value(json_object_get(details, "action")));
+    put_actor(event, details, me, staff);
+    for (size_t i = 0; i < ARRAY_LEN(SHOWN); i++) {
+        json_t *value = json_object_get(details, SHOWN[i]);
+        if (value)
+            json_object_set(event, SHOWN[i], value);
+    }
+    return event;
+}
+
+struct viewer {
+    char me[ACTOR_MAX];
+    bool staff, harmful;
+};
+
+static bool concerns_viewer(const struct viewer *v, json_t *details)
+{
+    const char *action = json_string_value(json_object_get(details, "action"));
+    const char *actor = json_string_value(json_object_get(details, "actor"));
+    if (!action || hidden_action(action))
+        return false;
+    if (!json_is_true(json_object_get(details, "harmful")) || v->harmful)
+        return true;
+    return actor && strcmp(actor, v->me) == 0; /* one's own act */
+}
+
+/* Adds what the viewer may see until `limit` events are there; *last is the last entry looked at. */
+static void page_show(const struct viewer *v, struct ledger_entry *page, size_t n, size_t limit,
+                      json_t *events, uint64_t *last)
+{
+    for (size_t i = 0; i < n; i++) {
+        AUTO(json_free) json_t *details = NULL;
+        if (json_array_size(events) < limit) {
+            if (reads(&page[i], &details) && concerns_viewer(v, details))
+                (void)json_array_append_new(events, event_of(&page[i], details, v->me, v->staff));
+            *last = page[i].index;
+        }
+        ledger_entry_clear(&page[i]);
+    }
+}
+
+/* Pages are filled with what is shown, so that a short page does not tell of what is hidden. */
+static enum err events_collect(struct db *db, const struct uuid *claim, const struct viewer *v,
+                               uint64_t after, size_t limit, json_t *events, uint64_t *next)
+{
+    AUTO_FREE struct ledger_entry *page = calloc(HISTORY_PAGE_MAX, sizeof(*page));
+    struct ledger_filter filter = {.claim = claim};
+    size_t n = HISTORY_PAGE_MAX;
+    if (!page || !events)
+        return err_set(ERR_NOMEM, "history");
+    while (n == HISTORY_PAGE_MAX && json_array_size(events) < limit) {
+        TRY(ledger_query(db, &filter, after, page, HISTORY_PAGE_MAX, &n));
+        page_show(v, page, n, limit, events, &after);
+    }
+    *next = json_array_size(events) == limit ? after : UINT64_MAX;
+    return ERR_OK;
+}
+
+enum err history_of_claim(struct evidence *ev, const struct principal *p, const struct uuid *claim,
+                          uint64_t after, size_t limit, json_t **events, uint64_t *next)
+{
+    AUTO(db_read_end) struct db *db = NULL;
+    struct claim_record record;
+    struct viewer viewer;
+    uint32_t relations = 0;
+    TRY(db_read_begin(ev->parts.db, &db));
+    TRY(authority_claim(db, claim, p, ACTION_CLAIM_HISTORY, &record, &relations, NULL));
+    actor_text(p, viewer.me);
+    viewer.harmful = permission_sees_harmful(p, relations);
+    viewer.staff = (relations & (REL_CLAIMANT | REL_APPOINTEE | REL_PARTY)) == 0;
+    *events = json_array();
+    return events_collect(db, claim, &viewer, after, limit < HISTORY_PAGE_MAX ? limit : HISTORY_PAGE_MAX,
+                          *events, next);
+}

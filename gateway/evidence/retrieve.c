@@ -1,0 +1,266 @@
+/* Chunks are opened straight into the caller's buffer where a whole one fits, else by way of our own; no byte of a chunk is handed out before its
+ * tag was checked. Denied reads are told to the log by the scribe, so that a denial takes no longer than an answer about a missing thing. */
+#include "gateway/evidence/retrieve.h"
+
+#include "gateway/base/clock.h"
+#include "gateway/evidence/authority.h"
+#include "gateway/evidence/entry.h"
+#include "gateway/evidence/internal.h"
+#include "gateway/evidence/scribe.h"
+#include "gateway/evidence/session.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct retrieval {
+    struct evidence *ev;
+    struct principal principal;
+    enum purpose stated;
+    struct artefact_access access;
+    struct session *session;
+    struct blob_reader *blob;
+    struct age_stream *stream;
+    uint64_t recheck_at; /* bytes served at which permission is asked again */
+    uint64_t served;
+    uint64_t held_index; /* which chunk `plain` holds */
+    size_t held_len;     /* 0: none */
+    uint8_t sealed[AGE_SEALED_CHUNK_SIZE];
+    uint8_t plain[AGE_CHUNK_SIZE];
+};
+
+/* --- permission --------------------------------------------------------------------------- */
+
+static void note_denied(struct evidence *ev, const struct principal *p,
+                        const struct artefact_record *a, enum refusal why)
+{
+    if (uuid_is_nil(&a->id) || why == REFUSAL_PURPOSE_REQUIRED)
+        return; /* nothing there, or nothing denied yet */
+    enum role role = ROLE_CLAIMANT;
+    while (role < ROLE_COUNT - 1 && !principal_has(p, role))
+        role++;
+    json_t *entry = entry_new("read.denied", p, role);
+    entry_artefact(entry, a);
+    json_put_text(entry, "reason", refusal_name(why));
+    scribe_note(ev->scribe, entry);
+}
+
+static enum err permitted(struct evidence *ev, const struct principal *p, const struct uuid *id,
+                          enum purpose stated, struct artefact_access *out)
+{
+    AUTO(db_read_end) struct db *db = NULL;
+    if (ev->config.intake_only)
+        return refuse(REFUSAL_INTAKE_ONLY);
+    TRY(db_read_begin(ev->parts.db, &db));
+    enum err e = authority_artefact(db, id, p, ACTION_ARTEFACT_CONTENT, stated, out);
+    if (e == ERR_REFUSED) {
+        struct err_info why;
+        err_save(e, &why);
+        note_denied(ev, p, &out->artefact, (enum refusal)why.detail);
+        return err_restore(&why);
+    }
+    return e;
+}
+
+enum err retrieve_describe(struct evidence *ev, const struct principal *p, const struct uuid *id,
+                           enum purpose stated, struct artefact_record *out)
+{
+    struct artefact_access access;
+    TRY(permitted(ev, p, id, stated, &access));
+    *out = access.artefact;
+    return ERR_OK;
+}
+
+/* --- opening a read session --------------------------------------------------------------- */
+
+struct open_act {
+    struct retrieval *r;
+    struct buf header;
+};
+
+/* Asked again inside the commit: what the entry says was true when it became durable. */
+static enum err open_apply(struct commit_tx *tx, void *ctx)
+{
+    struct open_act *act = ctx;
+    struct retrieval *r = act->r;
+    struct read_session_record *record = &r->session->record;
+    struct artefact_access access;
+    char id[UUID_TEXT_SIZE];
+    TRY(authority_artefact(commit_db(tx), &record->artefact, &r->principal, ACTION_ARTEFACT_CONTENT,
+                           r->stated, &access));
+    buf_reset(&act->header);
+    TRY(header_get(commit_db(tx), &record->artefact, &act->header));
+
+    AUTO(json_free) json_t *entry = entry_new("read.opened", &r->principal, access.role);
+    entry_artefact(entry, &access.artefact);
+    uuid_format(&record->id, id);
+    json_put_text(entry, "session", id);
+    json_put_text(entry, "purpose", record->purpose);
+    json_put_text(entry, "status", artefact_status_name(access.artefact.status));
+    struct ledger_ref ref;
+    TRY(ledger_append(tx, entry, &ref));
+    record->ledger_index = ref.index;
+    return read_session_insert(commit_db(tx), record);
+}
+
+static enum err key_fetch(struct retrieval *r, struct open_act *act)
+{
+    AUTO_CLEAR(buf_clear) struct buf receipt;
+    struct session *s = r->session;
+    struct keeper_opening opening = {
+        .header = act->header.data, .header_len = act->header.len, .artefact = s->record.artefact};
+    buf_init(&receipt, RECEIPT_MAX);
+    TRY(blob_read(r->blob, 0, opening.nonce, sizeof(opening.nonce)));
+    TRY(ledger_receipt(r->ev->parts.ledger, s->record.ledger_index, &receipt));
+    opening.receipt = buf_text(&receipt);
+    opening.receipt_len = receipt.len;
+    TRY(key_slab_take(r->ev->keys, &s->key));
+    return keeper_open(r->ev->parts.keeper, &opening, s->key);
+}
+
+static enum err session_start(struct retrieval *r)
+{
+    struct open_act act = {.r = r};
+    struct read_session_record *record = &r->session->record;
+    buf_init(&act.header, AGE_HEADER_MAX);
+    record->id = uuid_new();
+    record->opened_at = clock_now();
+    record->expires_at = record->opened_at + r->ev->config.read_session_s * MICROS_PER_SECOND;
+    r->session->artefact = r->access.artefact;
+    r->session->role = r->access.role;
+    enum err e = evidence_commit(r->ev, open_apply, &act, NULL);
+    if (e == ERR_OK)
+        e = key_fetch(r, &act);
+    buf_clear(&act.header);
+    return e;
+}
+
+static enum err session_join(struct retrieval *r)
+{
+    struct person me = person_of(&r->principal);
+    struct session_table *table = r->ev->sessions;
+    struct session *s = NULL;
+    bool fresh = false;
+    TRY(session_hold(table, &me, &r->access.artefact.id, r->access.purpose, clock_now(), &s, &fresh));
+    r->session = s;
+    if (!fresh)
+        return ERR_OK;
+    enum err e = session_start(r);
+    if (e != ERR_OK)
+        r->session = NULL; /* session_opened lets it go */
+    struct err_info outcome;
+    err_save(e, &outcome);
+    session_opened(table, s, e);
+    return e == ERR_OK ? ERR_OK : err_restore(&outcome);
+}
+
+/* --- chunks ------------------------------------------------------------------------------- */
+
+static enum err chunk_open(struct retrieval *r, uint64_t index, uint8_t *out, size_t *len)
+{
+    uint64_t size = r->access.artefact.size;
+    bool last = index + 1 == age_chunk_count(size);
+    *len = last ? (size_t)(size - index * AGE_CHUNK_SIZE) : AGE_CHUNK_SIZE;
+    size_t sealed_len = *len + AGE_TAG_SIZE;
+    TRY(blob_read(r->blob, age_chunk_offset(index), r->sealed, sealed_len));
+    return age_open_chunk(r->stream, index, last, r->sealed, sealed_len, out);
+}
+
+static enum err chunk_hold(struct retrieval *r, uint64_t index)
+{
+    if (r->held_len > 0 && r->held_index == index)
+        return ERR_OK;
+    r->held_len = 0;
+    size_t len = 0;
+    TRY(chunk_open(r, index, r->plain, &len));
+    r->held_len = len;
+    r->held_index = index;
+    return ERR_OK;
+}
+
+/* The size on record, the size of the object and the authenticated final chunk must agree before a length is promised. */
+static enum err size_authenticate(struct retrieval *r)
+{
+    const struct artefact_record *a = &r->access.artefact;
+    if (blob_size(r->blob) != a->sealed_size || a->sealed_size != age_sealed_size(a->size))
+        return err_set(ERR_CORRUPT, "the object's size is not the recorded one");
+    TRY(age_open_begin(r->stream, r->session->key));
+    return chunk_hold(r, age_chunk_count(a->size) - 1);
+}
+
+enum err retrieve_open(struct evidence *ev, const struct principal *p, const struct uuid *id,
+                       enum purpose stated, struct retrieval **out)
+{
+    AUTO(retrieve_free) struct retrieval *r = malloc(sizeof(*r));
+    if (!r)
+        return err_set(ERR_NOMEM, "retrieval");
+    memset(r, 0, offsetof(struct retrieval, sealed));
+    r->ev = ev;
+    r->principal = *p;
+    r->stated = stated;
+    TRY(permitted(ev, p, id, stated, &r->access));
+    TRY(blob_open(ev->parts.blobs, id, &r->blob));
+    TRY(age_stream_new(&r->stream));
+    TRY(session_join(r));
+    TRY(size_authenticate(r));
+    r->recheck_at = (uint64_t)ev->config.recheck_bytes_mib << 20;
+    *out = TAKE(r);
+    return ERR_OK;
+}
+
+const struct artefact_record *retrieve_artefact(const struct retrieval *r)
+{
+    return &r->access.artefact;
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+static enum err still_permitted(struct retrieval *r)
+{
+    if (r->served < r->recheck_at)
+        return ERR_OK;
+    struct artefact_access access;
+    r->recheck_at = r->served + ((uint64_t)r->ev->config.recheck_bytes_mib << 20);
+    return permitted(r->ev, &r->principal, &r->access.artefact.id, r->stated, &access);
+}
+
+static void count(struct retrieval *r, size_t len)
+{
+    r->served += len;
+    atomic_fetch_add(&r->session->served, len);
+    atomic_fetch_add(&r->ev->bytes_out, len);
+}
+
+enum err retrieve_read(struct retrieval *r, uint64_t offset, void *out, size_t cap, size_t *len)
+{
+    uint64_t size = r->access.artefact.size;
+    *len = 0;
+    if (offset >= size || cap == 0)
+        return ERR_OK;
+    TRY(still_permitted(r));
+    uint64_t index = offset / AGE_CHUNK_SIZE;
+    size_t within = (size_t)(offset % AGE_CHUNK_SIZE);
+    bool held = r->held_len > 0 && r->held_index == index;
+    if (within == 0 && cap >= AGE_CHUNK_SIZE && !held) {
+        TRY(chunk_open(r, index, out, len));
+    } else {
+        TRY(chunk_hold(r, index));
+        *len = r->held_len - within < cap ? r->held_len - within : cap;
+        memcpy(out, r->plain + within, *len);
+    }
+    count(r, *len);
+    return ERR_OK;
+}
+
+void retrieve_free(struct retrieval *r)
+{
+    if (!r)
+        return;
+    if (r->session)
+        session_let_go(r->ev->sessions, r->session);
+    blob_reader_free(r->blob);
+    age_stream_free(r->stream);
+    if (r->held_len > 0)
+        sodium_memzero(r->plain, r->held_len);
+    free(r);
+}
