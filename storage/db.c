@@ -75,7 +75,6 @@ static enum err code_of_io(const struct db *db)
     switch (db->handle ? sqlite3_system_errno(db->handle) : 0) {
     case ENOSPC:
     case EDQUOT:
-    case EFBIG:
         return ERR_NO_SPACE;
     default:
         return ERR_IO;
