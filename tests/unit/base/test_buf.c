@@ -9,6 +9,11 @@ const char *__asan_default_options(void)
 {
     return "allocator_may_return_null=1";
 }
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
 
 /* Read from storage the compiler cannot see through: no allocator can give it. */
 static volatile size_t impossible = (size_t)1 << 50;
