@@ -39,6 +39,7 @@ struct note_signer { /* the log's key: held by the keeper alone */
 MUST_USE enum err note_signer_generate(const char *name, struct note_signer *out);
 MUST_USE enum err note_signer_load(const char *name, const struct secret *seed, struct note_signer *out); /* copies the seed */
 void note_signer_clear(struct note_signer *s);
+DEFINE_AUTO_CLEAR(struct note_signer, note_signer_clear);
 
 struct checkpoint {
     char origin[NOTE_NAME_MAX + 1];
