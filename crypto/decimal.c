@@ -1,5 +1,5 @@
-/* One strict reader for every number in notes, receipts and tile paths: two spellings of one number would be two
- * receipts for one fact. */
+/* One strict reader for every number in notes, receipts and tile paths: two spellings of one
+ * number would be two receipts for one fact. */
 #include "crypto/decimal.h"
 
 enum err decimal_parse(const char *text, size_t len, uint64_t max, uint64_t *out)

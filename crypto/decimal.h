@@ -1,4 +1,5 @@
-/* The decimals of the log's text formats: ASCII digits, no sign, no leading zero except in "0". */
+/* The decimals of the log's text formats: ASCII digits, no sign, no leading zero except in "0".
+ */
 #ifndef CRYPTO_DECIMAL_H
 #define CRYPTO_DECIMAL_H
 

@@ -1,10 +1,13 @@
-/* The Merkle tree of RFC 6962: what makes "this entry was logged, and the log was only ever appended to" checkable.
+/* The Merkle tree of RFC 6962: what makes "this entry was logged, and the log was only ever
+ * appended to" checkable.
  *
  * Invariants
- * - A proof is made from hashes of complete subtrees alone, fetched through `merkle_get`: at the most two per level
- *   of the tree, whatever its size. Only one sibling of a path can be incomplete (the one that holds the right
- *   edge); it is folded together from the complete subtrees that the set bits of its width name.
- * - Leaves and inner nodes are hashed with different prefixes, so that no node can be presented as a leaf.
+ * - A proof is made from hashes of complete subtrees alone, fetched through `merkle_get`: at
+ * the most two per level of the tree, whatever its size. Only one sibling of a path can be
+ * incomplete (the one that holds the right edge); it is folded together from the complete
+ * subtrees that the set bits of its width name.
+ * - Leaves and inner nodes are hashed with different prefixes, so that no node can be presented
+ * as a leaf.
  * - Verifying trusts nothing: a proof that is too long or too short is refused, not read past.
  * - A frontier or proof that could not be completed is left as it was.
  */
@@ -63,8 +66,8 @@ enum err merkle_frontier_root(const struct merkle_frontier *f, struct merkle_has
     return ERR_OK;
 }
 
-/* The hash of the leaves [start, end), where start is a multiple of the smallest power of two that is not
- * below end - start: one complete subtree, or the right edge of the tree. */
+/* The hash of the leaves [start, end), where start is a multiple of the smallest power of two
+ * that is not below end - start: one complete subtree, or the right edge of the tree. */
 static enum err range_hash(uint64_t start, uint64_t end, merkle_get get, void *ctx,
                            struct merkle_hash *out)
 {
@@ -86,7 +89,8 @@ static enum err range_hash(uint64_t start, uint64_t end, merkle_get get, void *c
     return ERR_OK;
 }
 
-/* Appends the siblings met on the way up from the complete subtree (level, index) to the root. */
+/* Appends the siblings met on the way up from the complete subtree (level, index) to the root.
+ */
 static enum err climb(unsigned level, uint64_t index, uint64_t size, merkle_get get, void *ctx,
                       struct merkle_proof *proof)
 {
@@ -122,8 +126,8 @@ enum err merkle_consistency(uint64_t old_size, uint64_t size, merkle_get get, vo
     if (old_size == 0 || old_size == size)
         return ERR_OK;
 
-    /* The largest complete subtree that ends where the old tree ends. It is the old root itself when the old
-     * size is a power of two: the verifier has that one. */
+    /* The largest complete subtree that ends where the old tree ends. It is the old root itself
+     * when the old size is a power of two: the verifier has that one. */
     unsigned level = (unsigned)__builtin_ctzll(old_size);
     uint64_t index = (old_size - 1) >> level;
     if (index != 0) {
@@ -147,8 +151,9 @@ static enum err wrong_length(const char *what)
 }
 
 /* RFC 9162 section 2.1.3.2; fn and sn are its names. */
-enum err merkle_inclusion_verify(const struct merkle_hash *leaf_hash, uint64_t index, uint64_t size,
-                                 const struct merkle_proof *proof, const struct merkle_hash *root)
+enum err merkle_inclusion_verify(const struct merkle_hash *leaf_hash, uint64_t index,
+                                 uint64_t size, const struct merkle_proof *proof,
+                                 const struct merkle_hash *root)
 {
     static const char what[] = "inclusion";
     if (index >= size)
@@ -179,7 +184,8 @@ enum err merkle_inclusion_verify(const struct merkle_hash *leaf_hash, uint64_t i
 
 /* RFC 9162 section 2.1.4.2 from step 3 on: `old_hash` and `hash` are its fr and sr. */
 static enum err consistency_walk(uint64_t fn, uint64_t sn, const struct merkle_hash *hashes,
-                                 size_t n, struct merkle_hash *old_hash, struct merkle_hash *hash)
+                                 size_t n, struct merkle_hash *old_hash,
+                                 struct merkle_hash *hash)
 {
     for (size_t i = 0; i < n; i++) {
         if (sn == 0)
@@ -217,7 +223,8 @@ enum err merkle_consistency_verify(uint64_t old_size, const struct merkle_hash *
 
     uint64_t fn = old_size - 1;
     uint64_t sn = size - 1;
-    unsigned shift = (unsigned)__builtin_ctzll(~fn); /* right-shift both while the lowest bit is set */
+    unsigned shift =
+        (unsigned)__builtin_ctzll(~fn); /* right-shift both while the lowest bit is set */
     fn >>= shift;
     sn >>= shift;
 

@@ -1,18 +1,16 @@
 /* Signed notes: how the log says "this is my tree", in a text that any C2SP verifier reads.
  *
- *     example.org/log                                 text: what the signatures cover, with its last newline
- *     1234
- *     <base64 root>
- *                                                     the last empty line of the note
- *     — example.org/log <base64(key id || signature)>
- *     — witness.example <base64(key id || time || signature)>
+ *     example.org/log                                 text: what the signatures cover, with its
+ * last newline 1234 <base64 root> the last empty line of the note — example.org/log <base64(key
+ * id || signature)> — witness.example <base64(key id || time || signature)>
  *
  * Invariants
- * - A note is one spelling only: canonical base64, no control characters, every line ended. What is ignored (a
- *   signature by an unknown key) is still parsed as strictly as what is used.
- * - Nothing of a note is believed before its signature has been verified with a key that was given beforehand; the
- *   key id only finds the line, it proves nothing.
- * - The seed stays in guarded memory; the expanded key lives on the stack while it signs and is wiped.
+ * - A note is one spelling only: canonical base64, no control characters, every line ended.
+ * What is ignored (a signature by an unknown key) is still parsed as strictly as what is used.
+ * - Nothing of a note is believed before its signature has been verified with a key that was
+ * given beforehand; the key id only finds the line, it proves nothing.
+ * - The seed stays in guarded memory; the expanded key lives on the stack while it signs and is
+ * wiped.
  */
 #include "crypto/note.h"
 
@@ -42,7 +40,8 @@ enum {
 _Static_assert(NOTE_KEY_SIZE == crypto_sign_PUBLICKEYBYTES, "Ed25519");
 _Static_assert(NOTE_KEY_SIZE == crypto_sign_SEEDBYTES, "Ed25519");
 _Static_assert(NOTE_SIGNATURE_SIZE == crypto_sign_BYTES, "Ed25519");
-_Static_assert(NOTE_NAME_MAX + 1 + KEY_ID_HEX + 1 + VKEY_BLOB_BASE64 + 1 <= NOTE_VKEY_MAX, "vkey text");
+_Static_assert(NOTE_NAME_MAX + 1 + KEY_ID_HEX + 1 + VKEY_BLOB_BASE64 + 1 <= NOTE_VKEY_MAX,
+               "vkey text");
 _Static_assert(NOTE_NAME_MAX + 1 + DECIMAL_MAX + 1 + HASH_BASE64 + 1 <= CHECKPOINT_TEXT_MAX,
                "a checkpoint without extensions fits");
 
@@ -73,14 +72,16 @@ static uint64_t get_be64(const uint8_t in[8])
     return (uint64_t)get_be32(in) << 32 | get_be32(in + 4);
 }
 
-/* --- names and keys ------------------------------------------------------------------------- */
+/* --- names and keys -------------------------------------------------------------------------
+ */
 
-/* Unicode White_Space beyond ASCII; UTF-8 is self-synchronising, so that a search for the bytes is exact. */
+/* Unicode White_Space beyond ASCII; UTF-8 is self-synchronising, so that a search for the bytes
+ * is exact. */
 static const char *const WIDE_SPACES[] = {
-    "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81", "\xe2\x80\x82",
-    "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88",
-    "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f",
-    "\xe3\x80\x80",
+    "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81",
+    "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86",
+    "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8",
+    "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
 };
 
 static bool name_valid(const char *name, size_t len)
@@ -161,7 +162,8 @@ void note_verifier_format(const struct note_verifier *v, char out[NOTE_VKEY_MAX]
     assert(n > 0 && n < NOTE_VKEY_MAX);
 }
 
-/* --- the signer ----------------------------------------------------------------------------- */
+/* --- the signer -----------------------------------------------------------------------------
+ */
 
 enum err note_signer_load(const char *name, const struct secret *seed, struct note_signer *out)
 {
@@ -210,18 +212,21 @@ static enum err sign(const struct note_signer *s, const void *message, size_t le
     return failed ? err_set(ERR_CRYPTO, "signing failed") : ERR_OK;
 }
 
-/* --- taking a note apart -------------------------------------------------------------------- */
+/* --- taking a note apart --------------------------------------------------------------------
+ */
 
 struct signature_line {
     const char *name;
     size_t name_len;
     uint32_t key_id;
-    uint8_t blob[TIME_SIZE + NOTE_SIGNATURE_SIZE]; /* what follows the key id, cut: longer ones are not ours */
+    uint8_t blob[TIME_SIZE + NOTE_SIGNATURE_SIZE]; /* what follows the key id, cut: longer ones
+                                                      are not ours */
     size_t blob_len;                               /* uncut */
 };
 
 /* Takes the line that begins at *at and moves *at behind its newline. */
-static enum err signature_line_take(const char **at, const char *end, struct signature_line *out)
+static enum err signature_line_take(const char **at, const char *end,
+                                    struct signature_line *out)
 {
     const char *newline = memchr(*at, '\n', (size_t)(end - *at));
     if (!newline)
@@ -261,7 +266,8 @@ static bool characters_valid(const char *note, size_t len)
     return utf8_valid(note, len);
 }
 
-/* Splits at the last empty line: the text is note[0..*text_len), the signature lines begin one byte further on. */
+/* Splits at the last empty line: the text is note[0..*text_len), the signature lines begin one
+ * byte further on. */
 static enum err note_split(const char *note, size_t len, size_t *text_len)
 {
     if (len > NOTE_MAX)
@@ -270,7 +276,8 @@ static enum err note_split(const char *note, size_t len, size_t *text_len)
         return malformed("not plain UTF-8 text");
     if (len < 3 || note[len - 1] != '\n')
         return malformed("it does not end with a newline");
-    /* The last byte is the end of a signature line: an empty line before it ends at len - 2 at the latest. */
+    /* The last byte is the end of a signature line: an empty line before it ends at len - 2 at
+     * the latest. */
     for (size_t i = len - 2; i > 0; i--) {
         if (note[i] == '\n' && note[i - 1] == '\n') {
             *text_len = i;
@@ -280,7 +287,8 @@ static enum err note_split(const char *note, size_t len, size_t *text_len)
     return malformed("no empty line before the signatures");
 }
 
-/* Walks every signature line, strictly; finds the one of `v`, of which there may be one only. */
+/* Walks every signature line, strictly; finds the one of `v`, of which there may be one only.
+ */
 static enum err signature_find(const char *note, size_t len, size_t text_len,
                                const struct note_verifier *v, bool *found,
                                struct signature_line *out)
@@ -318,8 +326,8 @@ static enum err signature_of(const char *note, size_t len, const struct note_ver
     return ERR_OK;
 }
 
-static enum err signature_check(const uint8_t signature[NOTE_SIGNATURE_SIZE], const void *message,
-                                size_t len, const struct note_verifier *v)
+static enum err signature_check(const uint8_t signature[NOTE_SIGNATURE_SIZE],
+                                const void *message, size_t len, const struct note_verifier *v)
 {
     if (crypto_sign_verify_detached(signature, message, len, v->public_key) != 0)
         return err_set(ERR_CRYPTO, "the signature of the note does not verify");
@@ -336,7 +344,8 @@ enum err note_verify(const char *note, size_t len, const struct note_verifier *v
     return signature_check(line.blob, note, text_len, v);
 }
 
-/* --- checkpoints ---------------------------------------------------------------------------- */
+/* --- checkpoints ----------------------------------------------------------------------------
+ */
 
 struct text_lines {
     const char *at;
@@ -368,7 +377,8 @@ static enum err checkpoint_text_parse(const char *text, size_t text_len, struct 
         return malformed("the size of a checkpoint");
     size_t n = 0;
     if (!text_line_take(&lines, &line, &len) || len != HASH_BASE64 ||
-        base64_decode(BASE64_STANDARD, line, len, out->root.bytes, MERKLE_HASH_SIZE, &n) != ERR_OK ||
+        base64_decode(BASE64_STANDARD, line, len, out->root.bytes, MERKLE_HASH_SIZE, &n) !=
+            ERR_OK ||
         n != MERKLE_HASH_SIZE)
         return malformed("the root of a checkpoint");
     while (text_line_take(&lines, &line, &len)) {
@@ -378,11 +388,13 @@ static enum err checkpoint_text_parse(const char *text, size_t text_len, struct 
     return ERR_OK;
 }
 
-enum err checkpoint_parse(const char *note, size_t len, struct checkpoint *out, size_t *text_len)
+enum err checkpoint_parse(const char *note, size_t len, struct checkpoint *out,
+                          size_t *text_len)
 {
     TRY(note_split(note, len, text_len));
     if (*text_len > CHECKPOINT_TEXT_MAX)
-        return err_set(ERR_TOO_LARGE, "a checkpoint of more than %d bytes", CHECKPOINT_TEXT_MAX);
+        return err_set(ERR_TOO_LARGE, "a checkpoint of more than %d bytes",
+                       CHECKPOINT_TEXT_MAX);
     bool found;
     struct signature_line unused;
     TRY(signature_find(note, len, *text_len, NULL, &found, &unused));
@@ -401,7 +413,8 @@ static enum err signature_line_append(struct buf *out, const char *name, uint32_
     return buf_printf(out, SIGNATURE_PREFIX "%s %s\n", name, base64);
 }
 
-enum err checkpoint_sign(const struct note_signer *s, const struct checkpoint *c, struct buf *note)
+enum err checkpoint_sign(const struct note_signer *s, const struct checkpoint *c,
+                         struct buf *note)
 {
     if (strcmp(c->origin, s->verifier.name) != 0)
         return err_set(ERR_INVALID, "a checkpoint of another log");
@@ -421,7 +434,8 @@ enum err checkpoint_sign(const struct note_signer *s, const struct checkpoint *c
                                  sizeof(signature));
 }
 
-/* --- cosignatures --------------------------------------------------------------------------- */
+/* --- cosignatures ---------------------------------------------------------------------------
+ */
 
 /* What a witness signs: two lines of its own, then the text of the checkpoint. */
 static size_t cosigned_message(uint64_t time, const char *text, size_t text_len,
@@ -433,8 +447,8 @@ static size_t cosigned_message(uint64_t time, const char *text, size_t text_len,
     return (size_t)n + text_len;
 }
 
-enum err note_verify_cosignature(const char *note, size_t len, const struct note_verifier *witness,
-                                 uint64_t *time)
+enum err note_verify_cosignature(const char *note, size_t len,
+                                 const struct note_verifier *witness, uint64_t *time)
 {
     if (witness->algorithm != NOTE_COSIGNATURE)
         return err_set(ERR_UNSUPPORTED, "not the key of a witness");
@@ -453,8 +467,8 @@ enum err note_verify_cosignature(const char *note, size_t len, const struct note
     return ERR_OK;
 }
 
-enum err note_cosign(const struct note_signer *witness, uint64_t time, const char *note, size_t len,
-                     struct buf *line)
+enum err note_cosign(const struct note_signer *witness, uint64_t time, const char *note,
+                     size_t len, struct buf *line)
 {
     if (time > INT64_MAX)
         return err_set(ERR_INVALID, "the time of a cosignature is out of range");
@@ -462,7 +476,8 @@ enum err note_cosign(const struct note_signer *witness, uint64_t time, const cha
     size_t text_len;
     TRY(checkpoint_parse(note, len, &checkpoint, &text_len));
     struct note_verifier v;
-    TRY(note_verifier_make(witness->verifier.name, NOTE_COSIGNATURE, witness->verifier.public_key, &v));
+    TRY(note_verifier_make(witness->verifier.name, NOTE_COSIGNATURE,
+                           witness->verifier.public_key, &v));
     char message[COSIGNED_MAX];
     size_t n = cosigned_message(time, note, text_len, message);
     uint8_t blob[TIME_SIZE + NOTE_SIGNATURE_SIZE];

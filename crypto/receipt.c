@@ -1,13 +1,15 @@
 /* Leaf and receipt: what lets a claimant show, years later and without us, that a file arrived.
  *
- *     leaf     0x01 | seconds, big-endian, a multiple of 60 [8] | HMAC-SHA-256(salt, details) [32]
- *     extra    "eg1" | leaf [41] | salt [32] | details [1..8192]
+ *     leaf     0x01 | seconds, big-endian, a multiple of 60 [8] | HMAC-SHA-256(salt, details)
+ * [32] extra    "eg1" | leaf [41] | salt [32] | details [1..8192]
  *
  * Invariants
- * - The tree holds a commitment only: without the salt, which the log can erase, a leaf says nothing.
- * - The time is inside the leaf and cut to a minute, so that a leaf does not identify a request.
- * - Parsing is strict and complete: no byte can be changed without the receipt being refused, either here or by
- *   one of the four checks of receipt_verify.
+ * - The tree holds a commitment only: without the salt, which the log can erase, a leaf says
+ * nothing.
+ * - The time is inside the leaf and cut to a minute, so that a leaf does not identify a
+ * request.
+ * - Parsing is strict and complete: no byte can be changed without the receipt being refused,
+ * either here or by one of the four checks of receipt_verify.
  */
 #include "crypto/receipt.h"
 
@@ -39,12 +41,13 @@ enum {
 
 _Static_assert(LEAF_COMMITMENT_AT + SHA256_SIZE == LEAF_SIZE, "the drawing of a leaf");
 _Static_assert(sizeof(FIRST_LINE) + sizeof(EXTRA_LABEL) + BASE64_SIZE(EXTRA_MAX) +
-                       sizeof(INDEX_LABEL) + DECIMAL_MAX + MERKLE_PROOF_MAX * (HASH_BASE64 + 1) + 1 +
-                       NOTE_MAX <=
+                       sizeof(INDEX_LABEL) + DECIMAL_MAX +
+                       MERKLE_PROOF_MAX * (HASH_BASE64 + 1) + 1 + NOTE_MAX <=
                    RECEIPT_MAX,
                "the largest parts make a receipt that can be read again");
 
-/* --- the leaf ------------------------------------------------------------------------------- */
+/* --- the leaf -------------------------------------------------------------------------------
+ */
 
 enum err leaf_make(int64_t time_us, const uint8_t salt[LEAF_SALT_SIZE], const char *details,
                    size_t len, struct leaf *out)
@@ -83,7 +86,8 @@ static enum err leaf_check(const struct leaf *leaf)
     return ERR_OK;
 }
 
-/* --- writing -------------------------------------------------------------------------------- */
+/* --- writing --------------------------------------------------------------------------------
+ */
 
 static enum err extra_append(const struct leaf *leaf, const uint8_t salt[LEAF_SALT_SIZE],
                              const char *details, size_t len, struct buf *out)
@@ -113,7 +117,8 @@ enum err receipt_format(const struct leaf *leaf, const uint8_t salt[LEAF_SALT_SI
     TRY(buf_printf(out, INDEX_LABEL "%" PRIu64 "\n", index));
     for (size_t i = 0; i < proof->n; i++) {
         char line[BASE64_SIZE(MERKLE_HASH_SIZE) + 1];
-        size_t n = base64_encode(BASE64_STANDARD, proof->hashes[i].bytes, MERKLE_HASH_SIZE, line);
+        size_t n =
+            base64_encode(BASE64_STANDARD, proof->hashes[i].bytes, MERKLE_HASH_SIZE, line);
         line[n] = '\n';
         TRY(buf_append(out, line, n + 1));
     }
@@ -121,7 +126,8 @@ enum err receipt_format(const struct leaf *leaf, const uint8_t salt[LEAF_SALT_SI
     return buf_append(out, note, note_len);
 }
 
-/* --- reading -------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------
+ */
 
 struct line {
     const char *text;
@@ -183,7 +189,8 @@ static enum err extra_parse(const char *base64, size_t base64_len, struct receip
 {
     uint8_t extra[EXTRA_MAX];
     size_t n = 0;
-    if (base64_decode(BASE64_STANDARD, base64, base64_len, extra, sizeof(extra), &n) != ERR_OK ||
+    if (base64_decode(BASE64_STANDARD, base64, base64_len, extra, sizeof(extra), &n) !=
+            ERR_OK ||
         n <= EXTRA_DETAILS_AT || memcmp(extra, EXTRA_MAGIC, MAGIC_SIZE) != 0)
         return malformed("the extra line");
     memcpy(out->leaf.bytes, extra + MAGIC_SIZE, LEAF_SIZE);
@@ -255,7 +262,8 @@ void receipt_clear(struct receipt *r)
     memset(r, 0, sizeof(*r));
 }
 
-/* --- verifying ------------------------------------------------------------------------------ */
+/* --- verifying ------------------------------------------------------------------------------
+ */
 
 static enum err commitment_verify(const struct receipt *r)
 {

@@ -2,13 +2,15 @@
  *
  * A tile of up to 256 hashes is kept with its inner nodes, level above level, in one array:
  *
- *     nodes:  [ 256 hashes | 128 | 64 | 32 | 16 | 8 | 4 | 2 ]       row r begins at 512 - (512 >> r)
+ *     nodes:  [ 256 hashes | 128 | 64 | 32 | 16 | 8 | 4 | 2 ]       row r begins at 512 - (512
+ * >> r)
  *
  * Invariants
- * - A node of row r at i is set as soon as the hashes [i << r, (i + 1) << r) of the tile are there, never earlier:
- *   n says which nodes are valid.
- * - The tile being filled holds (size >> 8 * level) mod 256 hashes and is number size >> 8 * (level + 1) of its level;
- *   the one before it, if it was seen, is full. The number of a tile is never stored: it follows from the size.
+ * - A node of row r at i is set as soon as the hashes [i << r, (i + 1) << r) of the tile are
+ * there, never earlier: n says which nodes are valid.
+ * - The tile being filled holds (size >> 8 * level) mod 256 hashes and is number size >> 8 *
+ * (level + 1) of its level; the one before it, if it was seen, is full. The number of a tile is
+ * never stored: it follows from the size.
  * - The root of a full tile is the newest hash of the level above.
  */
 #include "crypto/tile.h"
@@ -19,20 +21,23 @@
 #include <stdio.h>
 #include <string.h>
 
-_Static_assert(TILE_HEIGHT * TILE_LEVELS == 64, "the levels hold every index");
+_Static_assert(TILE_HEIGHT *TILE_LEVELS == 64, "the levels hold every index");
 
 static const char PATH_PREFIX[] = "tile/";
 static const char PARTIAL_MARK[] = ".p/";
 
-/* --- one tile ------------------------------------------------------------------------------- */
+/* --- one tile -------------------------------------------------------------------------------
+ */
 
 static size_t row_at(unsigned row)
 {
     return 2 * (size_t)TILE_WIDTH - ((2 * (size_t)TILE_WIDTH) >> row);
 }
 
-/* Appends a hash and the inner nodes it completes; the root of a tile that became full goes to *root. */
-static enum err tile_append(struct tile *tile, const struct merkle_hash *hash, struct merkle_hash *root)
+/* Appends a hash and the inner nodes it completes; the root of a tile that became full goes to
+ * *root. */
+static enum err tile_append(struct tile *tile, const struct merkle_hash *hash,
+                            struct merkle_hash *root)
 {
     assert(tile->n < TILE_WIDTH);
     struct merkle_hash carry = *hash;
@@ -60,8 +65,8 @@ static void tile_copy(struct tile *to, const struct tile *from)
     }
 }
 
-enum err tile_subtree(const struct merkle_hash hashes[TILE_WIDTH], unsigned level, uint64_t index,
-                      struct merkle_hash *out)
+enum err tile_subtree(const struct merkle_hash hashes[TILE_WIDTH], unsigned level,
+                      uint64_t index, struct merkle_hash *out)
 {
     if (level > TILE_HEIGHT || index >= (uint64_t)TILE_WIDTH >> level)
         return err_set(ERR_INVALID, "a tile has no such node");
@@ -72,7 +77,8 @@ enum err tile_subtree(const struct merkle_hash hashes[TILE_WIDTH], unsigned leve
     return merkle_frontier_root(&subtree, out);
 }
 
-/* --- the edge ------------------------------------------------------------------------------- */
+/* --- the edge -------------------------------------------------------------------------------
+ */
 
 static struct tile *filling(struct tile_rim *rim)
 {
@@ -112,8 +118,8 @@ void tile_edge_copy(struct tile_edge *to, const struct tile_edge *from)
     }
 }
 
-enum err tile_edge_load(struct tile_edge *edge, unsigned level, const struct merkle_hash *hashes,
-                        unsigned n)
+enum err tile_edge_load(struct tile_edge *edge, unsigned level,
+                        const struct merkle_hash *hashes, unsigned n)
 {
     if (level >= TILE_LEVELS || n == 0 || n >= TILE_WIDTH)
         return err_set(ERR_INVALID, "not a partial tile");
@@ -130,8 +136,8 @@ enum err tile_edge_load(struct tile_edge *edge, unsigned level, const struct mer
     return ERR_OK;
 }
 
-enum err tile_edge_append(struct tile_edge *edge, const struct merkle_hash *leaf_hash, tile_full emit,
-                          void *ctx)
+enum err tile_edge_append(struct tile_edge *edge, const struct merkle_hash *leaf_hash,
+                          tile_full emit, void *ctx)
 {
     if (edge->size >= MERKLE_SIZE_MAX)
         return err_set(ERR_TOO_LARGE, "the tree is full");
@@ -213,7 +219,8 @@ const struct merkle_hash *tile_edge_partial(const struct tile_edge *edge, unsign
     return tile->n ? tile->nodes : NULL;
 }
 
-/* --- paths ---------------------------------------------------------------------------------- */
+/* --- paths ----------------------------------------------------------------------------------
+ */
 
 enum { PATH_BASE = 1000, PATH_GROUPS_MAX = 7, PATH_GROUP_DIGITS = 3 };
 
@@ -229,7 +236,8 @@ void tile_path(unsigned level, uint64_t index, unsigned width, char out[TILE_PAT
 
     int at = snprintf(out, TILE_PATH_MAX, "%s%u", PATH_PREFIX, level);
     while (n-- > 0)
-        at += snprintf(out + at, (size_t)(TILE_PATH_MAX - at), "/%s%03u", n > 0 ? "x" : "", groups[n]);
+        at += snprintf(out + at, (size_t)(TILE_PATH_MAX - at), "/%s%03u", n > 0 ? "x" : "",
+                       groups[n]);
     if (width < TILE_WIDTH)
         at += snprintf(out + at, (size_t)(TILE_PATH_MAX - at), "%s%u", PARTIAL_MARK, width);
     assert(at < TILE_PATH_MAX);

@@ -1,4 +1,5 @@
-/* RFC 6962 section 2.1 word for word: recursive, over every leaf. Slow, obvious, and sharing no line with what it checks. */
+/* RFC 6962 section 2.1 word for word: recursive, over every leaf. Slow, obvious, and sharing no
+ * line with what it checks. */
 #ifndef TESTS_NAIVE_MERKLE_H
 #define TESTS_NAIVE_MERKLE_H
 
@@ -16,7 +17,8 @@ static inline uint64_t naive_split(uint64_t n) /* the largest power of two small
     return k;
 }
 
-static inline struct merkle_hash naive_node(const struct merkle_hash *l, const struct merkle_hash *r)
+static inline struct merkle_hash naive_node(const struct merkle_hash *l,
+                                            const struct merkle_hash *r)
 {
     uint8_t bytes[65] = {1};
     struct merkle_hash out;
@@ -50,7 +52,8 @@ static inline struct merkle_hash naive_root(uint64_t start, uint64_t end)
 }
 
 /* PATH(m, D[start:end]), m counted from start */
-static inline void naive_path(uint64_t m, uint64_t start, uint64_t end, struct merkle_proof *out)
+static inline void naive_path(uint64_t m, uint64_t start, uint64_t end,
+                              struct merkle_proof *out)
 {
     if (end - start == 1)
         return;
@@ -65,7 +68,8 @@ static inline void naive_path(uint64_t m, uint64_t start, uint64_t end, struct m
 }
 
 /* SUBPROOF(m, D[start:end], b) */
-static inline void naive_subproof(uint64_t m, uint64_t start, uint64_t end, bool b, struct merkle_proof *out)
+static inline void naive_subproof(uint64_t m, uint64_t start, uint64_t end, bool b,
+                                  struct merkle_proof *out)
 {
     if (m == end - start) {
         if (!b)
@@ -82,7 +86,8 @@ static inline void naive_subproof(uint64_t m, uint64_t start, uint64_t end, bool
     }
 }
 
-static inline enum err naive_get(void *ctx, unsigned level, uint64_t index, struct merkle_hash *out)
+static inline enum err naive_get(void *ctx, unsigned level, uint64_t index,
+                                 struct merkle_hash *out)
 {
     uint64_t size = *(const uint64_t *)ctx;
     uint64_t end = (index + 1) << level;

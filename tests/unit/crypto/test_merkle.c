@@ -1,10 +1,11 @@
-/* The tree of RFC 6962: hashes, frontier, proofs; the published vectors, and the RFC's own recursive definition. */
+/* The tree of RFC 6962: hashes, frontier, proofs; the published vectors, and the RFC's own
+ * recursive definition. */
 #include "crypto/merkle.h"
 #include "crypto/secret.h"
 #include "gateway/base/encode.h"
+#include "tests/support/suite.h"
 #include "tests/unit/crypto/naive_merkle.h"
 
-#include <check.h>
 #include <jansson.h>
 
 enum { VECTORS = 98, VECTORS_GOOD = 6, EXHAUSTIVE = 68, FILL_LEAF = 1, FILL_NODE = 2 };
@@ -64,7 +65,8 @@ START_TEST(test_inclusion_exhaustive)
             ck_assert_int_eq(merkle_inclusion_verify(&leaf, i, size, &proof, &root), ERR_OK);
             for (uint64_t j = 0; j < size + 2; j++) {
                 if (j != i)
-                    ck_assert_int_eq(merkle_inclusion_verify(&leaf, j, size, &proof, &root), ERR_CRYPTO);
+                    ck_assert_int_eq(merkle_inclusion_verify(&leaf, j, size, &proof, &root),
+                                     ERR_CRYPTO);
             }
         }
     }
@@ -81,11 +83,13 @@ START_TEST(test_consistency_exhaustive)
             naive_subproof(old, 0, size, true, &want);
             ck_assert_int_eq(merkle_consistency(old, size, naive_get, &size, &proof), ERR_OK);
             ck_assert(naive_same_proof(&proof, &want));
-            ck_assert_int_eq(merkle_consistency_verify(old, &old_root, size, &root, &proof), ERR_OK);
+            ck_assert_int_eq(merkle_consistency_verify(old, &old_root, size, &root, &proof),
+                             ERR_OK);
             for (uint64_t other = 0; other <= size; other++) {
                 if (other != old)
-                    ck_assert_int_eq(merkle_consistency_verify(other, &old_root, size, &root, &proof),
-                                     ERR_CRYPTO);
+                    ck_assert_int_eq(
+                        merkle_consistency_verify(other, &old_root, size, &root, &proof),
+                        ERR_CRYPTO);
             }
         }
     }
@@ -99,9 +103,11 @@ START_TEST(test_out_of_range)
     struct merkle_hash root = naive_root(0, 8);
     ck_assert_int_eq(merkle_inclusion(8, 8, naive_get, &size, &proof), ERR_INVALID);
     ck_assert_int_eq(merkle_inclusion(0, 0, naive_get, &size, &proof), ERR_INVALID);
-    ck_assert_int_eq(merkle_inclusion(0, MERKLE_SIZE_MAX + 1, naive_get, &size, &proof), ERR_INVALID);
+    ck_assert_int_eq(merkle_inclusion(0, MERKLE_SIZE_MAX + 1, naive_get, &size, &proof),
+                     ERR_INVALID);
     ck_assert_int_eq(merkle_consistency(9, 8, naive_get, &size, &proof), ERR_INVALID);
-    ck_assert_int_eq(merkle_consistency(1, MERKLE_SIZE_MAX + 1, naive_get, &size, &proof), ERR_INVALID);
+    ck_assert_int_eq(merkle_consistency(1, MERKLE_SIZE_MAX + 1, naive_get, &size, &proof),
+                     ERR_INVALID);
     ck_assert_int_eq(merkle_consistency(0, 8, naive_get, &size, &proof), ERR_OK);
     ck_assert_uint_eq(proof.n, 0);
     ck_assert_int_eq(merkle_consistency_verify(0, &root, 8, &root, &proof), ERR_CRYPTO);
@@ -109,7 +115,8 @@ START_TEST(test_out_of_range)
 }
 END_TEST
 
-/* A tree far too large to hold: how many hashes a proof asks for, and that only complete subtrees are asked for. */
+/* A tree far too large to hold: how many hashes a proof asks for, and that only complete
+ * subtrees are asked for. */
 struct counter {
     uint64_t size;
     unsigned calls;
@@ -129,7 +136,8 @@ static enum err counted_get(void *ctx, unsigned level, uint64_t index, struct me
 
 START_TEST(test_logarithmic)
 {
-    static const uint64_t sizes[] = {INT64_MAX, INT64_C(1) << 62, (INT64_C(1) << 62) + 1, 1000003};
+    static const uint64_t sizes[] = {INT64_MAX, INT64_C(1) << 62, (INT64_C(1) << 62) + 1,
+                                     1000003};
     for (size_t s = 0; s < ARRAY_LEN(sizes); s++) {
         for (int i = 0; i < 500; i++) {
             struct counter c = {.size = sizes[s]};
@@ -139,7 +147,8 @@ START_TEST(test_logarithmic)
             ck_assert_int_eq(merkle_inclusion(index, c.size, counted_get, &c, &proof), ERR_OK);
             ck_assert_uint_le(proof.n, 63);
             ck_assert_uint_le(c.calls, 2 * 63);
-            ck_assert_int_eq(merkle_consistency(index + 1, c.size, counted_get, &c, &proof), ERR_OK);
+            ck_assert_int_eq(merkle_consistency(index + 1, c.size, counted_get, &c, &proof),
+                             ERR_OK);
             ck_assert_uint_le(c.calls, 4 * 63);
         }
     }
@@ -164,7 +173,8 @@ START_TEST(test_get_fails)
 }
 END_TEST
 
-/* --- the vectors of transparency-dev/merkle ------------------------------------------------- */
+/* --- the vectors of transparency-dev/merkle -------------------------------------------------
+ */
 
 static json_t *vectors_load(const char *name)
 {
@@ -184,8 +194,8 @@ static uint64_t number(const json_t *vector, const char *name)
     return v >= 0x1p63 ? UINT64_MAX : (uint64_t)v;
 }
 
-/* Hashes of a wrong length are filled up, leaves with something else than nodes, so that it is the verifier that has
- * to refuse. */
+/* Hashes of a wrong length are filled up, leaves with something else than nodes, so that it is
+ * the verifier that has to refuse. */
 static struct merkle_hash hash_of(const json_t *text, int filler)
 {
     struct merkle_hash h;
@@ -193,7 +203,8 @@ static struct merkle_hash hash_of(const json_t *text, int filler)
     const char *s = json_string_value(text);
     size_t n;
     ck_assert_ptr_nonnull(s);
-    ck_assert_int_eq(base64_decode(BASE64_STANDARD, s, strlen(s), h.bytes, sizeof(h.bytes), &n), ERR_OK);
+    ck_assert_int_eq(base64_decode(BASE64_STANDARD, s, strlen(s), h.bytes, sizeof(h.bytes), &n),
+                     ERR_OK);
     return h;
 }
 
@@ -223,7 +234,9 @@ START_TEST(test_vectors_inclusion)
         struct merkle_hash leaf = hash_of(json_object_get(v, "leafHash"), FILL_LEAF);
         struct merkle_hash root = hash_of(json_object_get(v, "root"), FILL_NODE);
         struct merkle_proof proof = proof_of(v);
-        ck_outcome(v, merkle_inclusion_verify(&leaf, number(v, "leafIdx"), number(v, "treeSize"), &proof, &root),
+        ck_outcome(v,
+                   merkle_inclusion_verify(&leaf, number(v, "leafIdx"), number(v, "treeSize"),
+                                           &proof, &root),
                    &good);
     }
     ck_assert_int_eq(good, VECTORS_GOOD);
@@ -240,7 +253,9 @@ START_TEST(test_vectors_consistency)
         struct merkle_hash root1 = hash_of(json_object_get(v, "root1"), FILL_NODE);
         struct merkle_hash root2 = hash_of(json_object_get(v, "root2"), FILL_NODE);
         struct merkle_proof proof = proof_of(v);
-        ck_outcome(v, merkle_consistency_verify(number(v, "size1"), &root1, number(v, "size2"), &root2, &proof),
+        ck_outcome(v,
+                   merkle_consistency_verify(number(v, "size1"), &root1, number(v, "size2"),
+                                             &root2, &proof),
                    &good);
     }
     ck_assert_int_eq(good, VECTORS_GOOD);
@@ -252,23 +267,8 @@ int main(void)
 {
     secrets_allow_unlocked(true);
     if (crypto_init() != ERR_OK)
-        return 1;
-    Suite *s = suite_create("merkle");
-    TCase *tc = tcase_create("merkle");
-    tcase_set_timeout(tc, 120);
-    tcase_add_test(tc, test_hashes);
-    tcase_add_test(tc, test_frontier);
-    tcase_add_test(tc, test_inclusion_exhaustive);
-    tcase_add_test(tc, test_consistency_exhaustive);
-    tcase_add_test(tc, test_out_of_range);
-    tcase_add_test(tc, test_logarithmic);
-    tcase_add_test(tc, test_get_fails);
-    tcase_add_test(tc, test_vectors_inclusion);
-    tcase_add_test(tc, test_vectors_consistency);
-    suite_add_tcase(s, tc);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+        return EXIT_FAILURE;
+    return SUITE_RUN("crypto/merkle", test_hashes, test_frontier, test_inclusion_exhaustive,
+                     test_consistency_exhaustive, test_out_of_range, test_logarithmic,
+                     test_get_fails, test_vectors_inclusion, test_vectors_consistency);
 }

@@ -1,9 +1,9 @@
-/* Signed notes, checkpoints and cosignatures: the examples of the specifications, what we sign ourselves, and every way a
- * note can be damaged. */
+/* Signed notes, checkpoints and cosignatures: the examples of the specifications, what we sign
+ * ourselves, and every way a note can be damaged. */
 #include "crypto/note.h"
 #include "gateway/base/encode.h"
+#include "tests/support/suite.h"
 
-#include <check.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,10 +12,12 @@
 #define DASH "\xe2\x80\x94"
 
 /* signed-note.md, "Example" */
-static const char SPEC_VKEY[] = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+static const char SPEC_VKEY[] =
+    "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
 static const char SPEC_NOTE[] =
-    "This is an example message.\n\n" DASH
-    " example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n";
+    "This is an example message.\n\n" DASH " example.com/foo "
+                                           "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7"
+                                           "Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n";
 
 static struct note_signer signer_of(const char *name, uint8_t seed_byte)
 {
@@ -59,7 +61,8 @@ START_TEST(test_specification_example_flipped)
         for (int bit = 0; bit < 8; bit++) {
             memcpy(note, SPEC_NOTE, sizeof(note));
             note[i] = (char)(note[i] ^ (1 << bit));
-            ck_assert_msg(note_verify(note, strlen(SPEC_NOTE), &v) != ERR_OK, "byte %zu bit %d", i, bit);
+            ck_assert_msg(note_verify(note, strlen(SPEC_NOTE), &v) != ERR_OK, "byte %zu bit %d",
+                          i, bit);
         }
     }
     for (size_t len = 0; len < strlen(SPEC_NOTE); len++)
@@ -74,7 +77,8 @@ START_TEST(test_vkey_round_trip)
     for (uint8_t algorithm = NOTE_ED25519; algorithm <= NOTE_COSIGNATURE; algorithm += 3) {
         struct note_verifier made, parsed;
         char text[NOTE_VKEY_MAX];
-        ck_assert_int_eq(note_verifier_make(LOG_NAME, algorithm, s.verifier.public_key, &made), ERR_OK);
+        ck_assert_int_eq(note_verifier_make(LOG_NAME, algorithm, s.verifier.public_key, &made),
+                         ERR_OK);
         note_verifier_format(&made, text);
         ck_assert_int_eq(note_verifier_parse(text, strlen(text), &parsed), ERR_OK);
         ck_assert_mem_eq(&made, &parsed, sizeof(made));
@@ -109,14 +113,28 @@ END_TEST
 
 START_TEST(test_names)
 {
-    static const char *const bad[] = {"",          "a b",          "a+b",           "a\nb",          "a\tb",
-                                      "a\x1f",     "\xff",         "a\xc2\xa0" "b", "\xe2\x80\x83",  "a\xe3\x80\x80",
-                                      "\xed\xa0\x80", "a\xe2\x80\xa8", "\xe1\x9a\x80x", "x\xe2\x80\x8a", "\xc2\x85"};
+    static const char *const bad[] = {"",
+                                      "a b",
+                                      "a+b",
+                                      "a\nb",
+                                      "a\tb",
+                                      "a\x1f",
+                                      "\xff",
+                                      "a\xc2\xa0"
+                                      "b",
+                                      "\xe2\x80\x83",
+                                      "a\xe3\x80\x80",
+                                      "\xed\xa0\x80",
+                                      "a\xe2\x80\xa8",
+                                      "\xe1\x9a\x80x",
+                                      "x\xe2\x80\x8a",
+                                      "\xc2\x85"};
     char longest[NOTE_NAME_MAX + 2];
     uint8_t key[32] = {0};
     struct note_verifier v;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-        ck_assert_msg(note_verifier_make(bad[i], NOTE_ED25519, key, &v) == ERR_INVALID, "%zu", i);
+        ck_assert_msg(note_verifier_make(bad[i], NOTE_ED25519, key, &v) == ERR_INVALID, "%zu",
+                      i);
     memset(longest, 'n', sizeof(longest));
     longest[NOTE_NAME_MAX + 1] = '\0';
     ck_assert_int_eq(note_verifier_make(longest, NOTE_ED25519, key, &v), ERR_INVALID);
@@ -181,16 +199,20 @@ START_TEST(test_checkpoint)
     ck_assert_str_eq(c.origin, LOG_NAME);
     ck_assert_uint_eq(c.size, 20852163);
     ck_assert_uint_eq(c.root.bytes[31], 7);
-    static const char text[] = LOG_NAME "\n20852163\nBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n";
+    static const char text[] =
+        LOG_NAME "\n20852163\nBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n";
     ck_assert_uint_eq(text_len, strlen(text));
     ck_assert_mem_eq(note.data, text, text_len);
     ck_assert_int_eq(note_verify(buf_text(&note), note.len, &s.verifier), ERR_OK);
 
     AUTO_CLEAR(buf_clear) struct buf other;
     buf_init(&other, NOTE_MAX);
-    ck_assert_int_eq(checkpoint_sign(&s, &(struct checkpoint){.origin = "another.example/log"}, &other), ERR_INVALID);
     ck_assert_int_eq(
-        checkpoint_sign(&s, &(struct checkpoint){.origin = LOG_NAME, .size = MERKLE_SIZE_MAX + 1}, &other),
+        checkpoint_sign(&s, &(struct checkpoint){.origin = "another.example/log"}, &other),
+        ERR_INVALID);
+    ck_assert_int_eq(
+        checkpoint_sign(
+            &s, &(struct checkpoint){.origin = LOG_NAME, .size = MERKLE_SIZE_MAX + 1}, &other),
         ERR_TOO_LARGE);
     ck_assert_uint_eq(other.len, 0);
     other.max = 60; /* the text does not fit */
@@ -207,7 +229,8 @@ START_TEST(test_checkpoint_flipped)
     for (size_t i = 0; i < note.len; i++) {
         for (int bit = 0; bit < 8; bit++) {
             note.data[i] ^= (uint8_t)(1 << bit);
-            ck_assert_msg(note_verify(buf_text(&note), note.len, &s.verifier) != ERR_OK, "byte %zu bit %d", i, bit);
+            ck_assert_msg(note_verify(buf_text(&note), note.len, &s.verifier) != ERR_OK,
+                          "byte %zu bit %d", i, bit);
             note.data[i] ^= (uint8_t)(1 << bit);
         }
     }
@@ -235,7 +258,8 @@ static const struct {
     {"o\n1 \n" ROOT "\n" SIGNED, ERR_INVALID},
     {"o\n0x1\n" ROOT "\n" SIGNED, ERR_INVALID},
     {"o\n-0\n" ROOT "\n" SIGNED, ERR_INVALID},
-    {"o\n1\nBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwd=\n" SIGNED, ERR_INVALID}, /* trailing bits */
+    {"o\n1\nBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwd=\n" SIGNED,
+     ERR_INVALID}, /* trailing bits */
     {"o\n1\nBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc\n" SIGNED, ERR_INVALID},
     {"o\n1\nBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH\n" SIGNED, ERR_INVALID}, /* 33 bytes */
     {"o\n1\nBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBw==\n" SIGNED, ERR_INVALID}, /* 31 bytes */
@@ -272,7 +296,8 @@ START_TEST(test_checkpoint_parse)
     for (size_t i = 0; i < ARRAY_LEN(CHECKPOINTS); i++) {
         struct checkpoint c;
         size_t text_len;
-        enum err e = checkpoint_parse(CHECKPOINTS[i].note, strlen(CHECKPOINTS[i].note), &c, &text_len);
+        enum err e =
+            checkpoint_parse(CHECKPOINTS[i].note, strlen(CHECKPOINTS[i].note), &c, &text_len);
         ck_assert_msg(e == CHECKPOINTS[i].want, "%zu: %s", i, err_message(e));
     }
     struct checkpoint c;
@@ -309,7 +334,8 @@ END_TEST
 
 START_TEST(test_which_key)
 {
-    struct note_signer s = signer_of(LOG_NAME, 1), renamed = signer_of("gateway.example/log2", 1);
+    struct note_signer s = signer_of(LOG_NAME, 1),
+                       renamed = signer_of("gateway.example/log2", 1);
     struct note_signer other = signer_of(LOG_NAME, 2);
     AUTO_CLEAR(buf_clear) struct buf note, second;
     checkpoint_note(&s, &note);
@@ -347,12 +373,15 @@ START_TEST(test_signature_length)
     char *b64 = strrchr((char *)note.data, ' ') + 1, line[400], again[BASE64_SIZE(200)];
     uint8_t blob[200] = {0};
     size_t n;
-    ck_assert_int_eq(base64_decode(BASE64_STANDARD, b64, strlen(b64) - 1, blob, sizeof(blob), &n), ERR_OK);
+    ck_assert_int_eq(
+        base64_decode(BASE64_STANDARD, b64, strlen(b64) - 1, blob, sizeof(blob), &n), ERR_OK);
     ck_assert_uint_eq(n, 68);
     for (size_t len = 5; len < sizeof(blob); len++) {
         (void)base64_encode(BASE64_STANDARD, blob, len, again);
-        (void)snprintf(line, sizeof(line), "%.*s%s\n", (int)(b64 - (char *)note.data), (char *)note.data, again);
-        ck_assert_int_eq(note_verify(line, strlen(line), &s.verifier), len == 68 ? ERR_OK : ERR_CRYPTO);
+        (void)snprintf(line, sizeof(line), "%.*s%s\n", (int)(b64 - (char *)note.data),
+                       (char *)note.data, again);
+        ck_assert_int_eq(note_verify(line, strlen(line), &s.verifier),
+                         len == 68 ? ERR_OK : ERR_CRYPTO);
     }
     note_signer_clear(&s);
 }
@@ -362,31 +391,41 @@ START_TEST(test_cosignature)
 {
     struct note_signer s = signer_of(LOG_NAME, 1), w = signer_of("witness.example/w1", 9);
     struct note_verifier wv;
-    ck_assert_int_eq(note_verifier_make(w.verifier.name, NOTE_COSIGNATURE, w.verifier.public_key, &wv), ERR_OK);
+    ck_assert_int_eq(
+        note_verifier_make(w.verifier.name, NOTE_COSIGNATURE, w.verifier.public_key, &wv),
+        ERR_OK);
     AUTO_CLEAR(buf_clear) struct buf note, line;
     checkpoint_note(&s, &note);
     buf_init(&line, NOTE_MAX);
     uint64_t time = 0;
-    ck_assert_int_eq(note_verify_cosignature(buf_text(&note), note.len, &wv, &time), ERR_CRYPTO);
+    ck_assert_int_eq(note_verify_cosignature(buf_text(&note), note.len, &wv, &time),
+                     ERR_CRYPTO);
     ck_assert_int_eq(note_cosign(&w, 1679315147, buf_text(&note), note.len, &line), ERR_OK);
     size_t unsigned_len = note.len;
     ck_assert_int_eq(buf_append(&note, line.data, line.len), ERR_OK);
     ck_assert_int_eq(note_verify_cosignature(buf_text(&note), note.len, &wv, &time), ERR_OK);
     ck_assert_uint_eq(time, 1679315147);
     ck_assert_int_eq(note_verify(buf_text(&note), note.len, &s.verifier), ERR_OK);
-    ck_assert_int_eq(note_verify(buf_text(&note), note.len, &w.verifier), ERR_CRYPTO); /* not a plain signature */
-    ck_assert_int_eq(note_verify_cosignature(buf_text(&note), note.len, &w.verifier, &time), ERR_UNSUPPORTED);
+    ck_assert_int_eq(note_verify(buf_text(&note), note.len, &w.verifier),
+                     ERR_CRYPTO); /* not a plain signature */
+    ck_assert_int_eq(note_verify_cosignature(buf_text(&note), note.len, &w.verifier, &time),
+                     ERR_UNSUPPORTED);
 
-    for (size_t i = 0; i < note.len; i++) { /* the log's own signature line is not the witness's business */
-        bool log_line = i > unsigned_len - 130 && i < unsigned_len && i >= (size_t)(strstr(buf_text(&note), "\n\n") + 2 - buf_text(&note));
+    for (size_t i = 0; i < note.len;
+         i++) { /* the log's own signature line is not the witness's business */
+        bool log_line = i > unsigned_len - 130 && i < unsigned_len &&
+                        i >= (size_t)(strstr(buf_text(&note), "\n\n") + 2 - buf_text(&note));
         for (int bit = 0; bit < 8 && !log_line; bit++) {
             note.data[i] ^= (uint8_t)(1 << bit);
-            ck_assert_msg(note_verify_cosignature(buf_text(&note), note.len, &wv, &time) != ERR_OK, "byte %zu bit %d", i, bit);
+            ck_assert_msg(note_verify_cosignature(buf_text(&note), note.len, &wv, &time) !=
+                              ERR_OK,
+                          "byte %zu bit %d", i, bit);
             note.data[i] ^= (uint8_t)(1 << bit);
         }
     }
     ck_assert_int_eq(buf_append(&note, line.data, line.len), ERR_OK);
-    ck_assert_int_eq(note_verify_cosignature(buf_text(&note), note.len, &wv, &time), ERR_CRYPTO);
+    ck_assert_int_eq(note_verify_cosignature(buf_text(&note), note.len, &wv, &time),
+                     ERR_CRYPTO);
     note_signer_clear(&s);
     note_signer_clear(&w);
 }
@@ -400,15 +439,19 @@ START_TEST(test_cosigned_message)
     checkpoint_note(&s, &note);
     buf_init(&line, NOTE_MAX);
     ck_assert_int_eq(note_cosign(&w, 1679315147, buf_text(&note), note.len, &line), ERR_OK);
-    static const char message[] = "cosignature/v1\ntime 1679315147\n" LOG_NAME "\n20852163\n" ROOT "\n";
+    static const char message[] =
+        "cosignature/v1\ntime 1679315147\n" LOG_NAME "\n20852163\n" ROOT "\n";
     uint8_t blob[76], id[32];
     size_t n;
     const char *b64 = strrchr(buf_text(&line), ' ') + 1;
-    ck_assert_int_eq(base64_decode(BASE64_STANDARD, b64, strlen(b64) - 1, blob, sizeof(blob), &n), ERR_OK);
+    ck_assert_int_eq(
+        base64_decode(BASE64_STANDARD, b64, strlen(b64) - 1, blob, sizeof(blob), &n), ERR_OK);
     ck_assert_uint_eq(n, 76);
     static const uint8_t time[8] = {0, 0, 0, 0, 0x64, 0x18, 0x50, 0xcb};
     ck_assert_mem_eq(blob + 4, time, 8);
-    ck_assert_int_eq(crypto_sign_verify_detached(blob + 12, (const uint8_t *)message, strlen(message), w.verifier.public_key), 0);
+    ck_assert_int_eq(crypto_sign_verify_detached(blob + 12, (const uint8_t *)message,
+                                                 strlen(message), w.verifier.public_key),
+                     0);
     uint8_t named[64] = "witness.example/w1\n\x04";
     memcpy(named + 20, w.verifier.public_key, 32);
     crypto_hash_sha256(id, named, 52);
@@ -425,8 +468,10 @@ START_TEST(test_cosign_refuses)
     struct note_signer s = signer_of(LOG_NAME, 1);
     checkpoint_note(&s, &note);
     buf_init(&line, NOTE_MAX);
-    ck_assert_int_eq(note_cosign(&w, 1, SPEC_NOTE, strlen(SPEC_NOTE), &line), ERR_INVALID); /* no checkpoint */
-    ck_assert_int_eq(note_cosign(&w, (uint64_t)INT64_MAX + 1, buf_text(&note), note.len, &line), ERR_INVALID);
+    ck_assert_int_eq(note_cosign(&w, 1, SPEC_NOTE, strlen(SPEC_NOTE), &line),
+                     ERR_INVALID); /* no checkpoint */
+    ck_assert_int_eq(note_cosign(&w, (uint64_t)INT64_MAX + 1, buf_text(&note), note.len, &line),
+                     ERR_INVALID);
     ck_assert_uint_eq(line.len, 0);
     ck_assert_int_eq(note_cosign(&w, INT64_MAX, buf_text(&note), note.len, &line), ERR_OK);
     note_signer_clear(&s);
@@ -434,19 +479,24 @@ START_TEST(test_cosign_refuses)
 }
 END_TEST
 
-/* A witness whose time is beyond 2^63 - 1, and one whose signature is too short, properly signed otherwise. */
+/* A witness whose time is beyond 2^63 - 1, and one whose signature is too short, properly
+ * signed otherwise. */
 START_TEST(test_cosignature_refused)
 {
     struct note_signer s = signer_of(LOG_NAME, 1), w = signer_of("witness.example/w1", 9);
     struct note_verifier wv;
-    ck_assert_int_eq(note_verifier_make(w.verifier.name, NOTE_COSIGNATURE, w.verifier.public_key, &wv), ERR_OK);
+    ck_assert_int_eq(
+        note_verifier_make(w.verifier.name, NOTE_COSIGNATURE, w.verifier.public_key, &wv),
+        ERR_OK);
     AUTO_CLEAR(buf_clear) struct buf note;
     checkpoint_note(&s, &note);
     uint8_t secret_key[64], public_key[32], blob[76] = {0, 0, 0, 0, 0x80};
     char b64[BASE64_SIZE(76)];
-    static const char message[] = "cosignature/v1\ntime 9223372036854775808\n" LOG_NAME "\n20852163\n" ROOT "\n";
+    static const char message[] =
+        "cosignature/v1\ntime 9223372036854775808\n" LOG_NAME "\n20852163\n" ROOT "\n";
     crypto_sign_seed_keypair(public_key, secret_key, w.seed->bytes);
-    crypto_sign_detached(blob + 12, NULL, (const uint8_t *)message, strlen(message), secret_key);
+    crypto_sign_detached(blob + 12, NULL, (const uint8_t *)message, strlen(message),
+                         secret_key);
     for (int i = 0; i < 4; i++)
         blob[i] = (uint8_t)(wv.key_id >> (24 - 8 * i));
     size_t before = note.len;
@@ -455,7 +505,8 @@ START_TEST(test_cosignature_refused)
         note.len = before;
         (void)base64_encode(BASE64_STANDARD, blob, sizeof(blob) - cut, b64);
         ck_assert_int_eq(buf_printf(&note, DASH " %s %s\n", wv.name, b64), ERR_OK);
-        ck_assert_int_eq(note_verify_cosignature(buf_text(&note), note.len, &wv, &time), ERR_CRYPTO);
+        ck_assert_int_eq(note_verify_cosignature(buf_text(&note), note.len, &wv, &time),
+                         ERR_CRYPTO);
     }
     note_signer_clear(&s);
     note_signer_clear(&w);
@@ -466,31 +517,11 @@ int main(void)
 {
     secrets_allow_unlocked(true);
     if (crypto_init() != ERR_OK)
-        return 1;
-    Suite *suite = suite_create("note");
-    TCase *tc = tcase_create("note");
-    tcase_set_timeout(tc, 60);
-    tcase_add_test(tc, test_specification_example);
-    tcase_add_test(tc, test_specification_example_flipped);
-    tcase_add_test(tc, test_vkey_round_trip);
-    tcase_add_test(tc, test_vkey_flipped);
-    tcase_add_test(tc, test_names);
-    tcase_add_test(tc, test_longest_name_round_trip);
-    tcase_add_test(tc, test_signer);
-    tcase_add_test(tc, test_checkpoint);
-    tcase_add_test(tc, test_checkpoint_flipped);
-    tcase_add_test(tc, test_checkpoint_parse);
-    tcase_add_test(tc, test_limits);
-    tcase_add_test(tc, test_which_key);
-    tcase_add_test(tc, test_signature_length);
-    tcase_add_test(tc, test_cosignature);
-    tcase_add_test(tc, test_cosigned_message);
-    tcase_add_test(tc, test_cosign_refuses);
-    tcase_add_test(tc, test_cosignature_refused);
-    suite_add_tcase(suite, tc);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+        return EXIT_FAILURE;
+    return SUITE_RUN("crypto/note", test_specification_example,
+                     test_specification_example_flipped, test_vkey_round_trip,
+                     test_vkey_flipped, test_names, test_longest_name_round_trip, test_signer,
+                     test_checkpoint, test_checkpoint_flipped, test_checkpoint_parse,
+                     test_limits, test_which_key, test_signature_length, test_cosignature,
+                     test_cosigned_message, test_cosign_refuses, test_cosignature_refused);
 }

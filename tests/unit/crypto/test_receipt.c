@@ -1,14 +1,17 @@
-/* Leaf and receipt: the worked example of docs/receipt.md, round trips, and every damage to a receipt refused. */
+/* Leaf and receipt: the worked example of docs/receipt.md, round trips, and every damage to a
+ * receipt refused. */
 #include "crypto/receipt.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/encode.h"
+#include "tests/support/suite.h"
 #include "tests/unit/crypto/naive_merkle.h"
 
-#include <check.h>
 #include <stdio.h>
 
 #define LOG_NAME "gateway.example/log"
-#define DETAILS "{\"action\":\"upload\",\"sha256\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}"
+#define DETAILS                                                                                \
+    "{\"action\":\"upload\",\"sha256\":"                                                       \
+    "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}"
 #define ENTRY_TIME INT64_C(1795323789123456) /* 2026-11-22T05:03:09.123456Z */
 
 static const uint8_t SALT[LEAF_SALT_SIZE] = {1, 2, 3};
@@ -51,7 +54,8 @@ struct parts {
     struct buf note;
 };
 
-static void parts_make(const struct note_signer *s, uint64_t index, uint64_t size, struct parts *p)
+static void parts_make(const struct note_signer *s, uint64_t index, uint64_t size,
+                       struct parts *p)
 {
     struct tree tree = {.size = size, .index = index};
     struct checkpoint c = {.origin = LOG_NAME, .size = size};
@@ -67,12 +71,13 @@ static void parts_make(const struct note_signer *s, uint64_t index, uint64_t siz
 static void receipt_text(const struct parts *p, struct buf *out)
 {
     buf_init(out, RECEIPT_MAX);
-    ck_assert_int_eq(receipt_format(&p->leaf, SALT, DETAILS, strlen(DETAILS), p->index, &p->proof, buf_text(&p->note),
-                                    p->note.len, out),
+    ck_assert_int_eq(receipt_format(&p->leaf, SALT, DETAILS, strlen(DETAILS), p->index,
+                                    &p->proof, buf_text(&p->note), p->note.len, out),
                      ERR_OK);
 }
 
-static void receipt_make(const struct note_signer *s, uint64_t index, uint64_t size, struct buf *out)
+static void receipt_make(const struct note_signer *s, uint64_t index, uint64_t size,
+                         struct buf *out)
 {
     struct parts p;
     parts_make(s, index, size, &p);
@@ -103,9 +108,11 @@ START_TEST(test_leaf)
     int64_t minute = ENTRY_TIME / 60000000 * 60000000;
     ck_assert_int_eq(leaf_make(minute, SALT, DETAILS, strlen(DETAILS), &same), ERR_OK);
     ck_assert_mem_eq(&leaf, &same, LEAF_SIZE);
-    ck_assert_int_eq(leaf_make(minute + 59999999, SALT, DETAILS, strlen(DETAILS), &same), ERR_OK);
+    ck_assert_int_eq(leaf_make(minute + 59999999, SALT, DETAILS, strlen(DETAILS), &same),
+                     ERR_OK);
     ck_assert_mem_eq(&leaf, &same, LEAF_SIZE);
-    ck_assert_int_eq(leaf_make(minute + 60000000, SALT, DETAILS, strlen(DETAILS), &same), ERR_OK);
+    ck_assert_int_eq(leaf_make(minute + 60000000, SALT, DETAILS, strlen(DETAILS), &same),
+                     ERR_OK);
     ck_assert_uint_eq(leaf_time(&same), 1795323840);
 }
 END_TEST
@@ -119,6 +126,41 @@ START_TEST(test_leaf_refuses)
     ck_assert_int_eq(leaf_make(0, SALT, "", 0, &leaf), ERR_INVALID);
     ck_assert_int_eq(leaf_make(0, SALT, details, DETAILS_MAX + 1, &leaf), ERR_TOO_LARGE);
     ck_assert_int_eq(leaf_make(0, SALT, details, DETAILS_MAX, &leaf), ERR_OK);
+}
+END_TEST
+
+/* The contents of the block of docs/receipt.md that begins with the line ```<name>. */
+static void example_block(const char *document, const char *name, char *out, size_t cap)
+{
+    char fence[32];
+    (void)snprintf(fence, sizeof(fence), "\n```%s\n", name);
+    const char *start = strstr(document, fence);
+    ck_assert_ptr_nonnull(start);
+    start += strlen(fence);
+    const char *end = strstr(start, "```");
+    ck_assert_ptr_nonnull(end);
+    ck_assert_uint_lt((size_t)(end - start), cap);
+    memcpy(out, start, (size_t)(end - start));
+    out[end - start] = '\0';
+}
+
+/* What the documentation shows holds, and it says that the key is the one of 32 zero bytes. */
+START_TEST(test_documented_example)
+{
+    char document[32768] = "", vkey[NOTE_VKEY_MAX], text[4096];
+    FILE *f = fopen(TEST_SOURCE_DIR "/docs/receipt.md", "rb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_lt(fread(document, 1, sizeof(document), f), sizeof(document));
+    ck_assert_int_eq(fclose(f), 0);
+    example_block(document, "vkey", vkey, sizeof(vkey));
+    example_block(document, "tlog-proof", text, sizeof(text));
+
+    struct note_verifier key;
+    struct note_signer zeros = log_signer(0);
+    ck_assert_int_eq(note_verifier_parse(vkey, strlen(vkey), &key), ERR_OK);
+    ck_assert_mem_eq(&key, &zeros.verifier, sizeof(key));
+    ck_assert_int_eq(check(text, strlen(text), &key), ERR_OK);
+    note_signer_clear(&zeros);
 }
 END_TEST
 
@@ -141,8 +183,8 @@ START_TEST(test_round_trip)
 
             AUTO_CLEAR(buf_clear) struct buf again; /* one spelling */
             buf_init(&again, RECEIPT_MAX);
-            ck_assert_int_eq(receipt_format(&r.leaf, r.salt, r.details, r.details_len, r.index, &r.proof, r.note,
-                                            r.note_len, &again),
+            ck_assert_int_eq(receipt_format(&r.leaf, r.salt, r.details, r.details_len, r.index,
+                                            &r.proof, r.note, r.note_len, &again),
                              ERR_OK);
             ck_assert_str_eq(buf_text(&again), buf_text(&text));
         }
@@ -161,7 +203,8 @@ START_TEST(test_every_bit_counts)
         for (int bit = 0; bit < 8; bit++) {
             text.data[i] ^= (uint8_t)(1 << bit);
             enum err e = check(buf_text(&text), text.len, &s.verifier);
-            ck_assert_msg(e == ERR_INVALID || e == ERR_CRYPTO, "byte %zu bit %d: %s", i, bit, err_name(e));
+            ck_assert_msg(e == ERR_INVALID || e == ERR_CRYPTO, "byte %zu bit %d: %s", i, bit,
+                          err_name(e));
             text.data[i] ^= (uint8_t)(1 << bit);
         }
     }
@@ -181,7 +224,8 @@ START_TEST(test_every_byte_counts)
         for (int value = 0; value < 256; value++) {
             text.data[i] = (uint8_t)value;
             if (value != was)
-                ck_assert_msg(check(buf_text(&text), text.len, &s.verifier) != ERR_OK, "byte %zu = %d", i, value);
+                ck_assert_msg(check(buf_text(&text), text.len, &s.verifier) != ERR_OK,
+                              "byte %zu = %d", i, value);
         }
         text.data[i] = was;
 
@@ -189,7 +233,8 @@ START_TEST(test_every_byte_counts)
         ck_assert_ptr_nonnull(other);
         memcpy(other, text.data, i);
         memcpy(other + i, text.data + i + 1, text.len - i - 1);
-        ck_assert_msg(check(other, text.len - 1, &s.verifier) != ERR_OK, "byte %zu left out", i);
+        ck_assert_msg(check(other, text.len - 1, &s.verifier) != ERR_OK, "byte %zu left out",
+                      i);
         memcpy(other, text.data, i + 1);
         memcpy(other + i + 1, text.data + i, text.len - i);
         ck_assert_msg(check(other, text.len + 1, &s.verifier) != ERR_OK, "byte %zu doubled", i);
@@ -261,7 +306,9 @@ START_TEST(test_checkpoint_of_another_log)
     receipt_make(&s, 1, 4, &text);
     ck_assert_int_eq(check(buf_text(&text), text.len, &other.verifier), ERR_CRYPTO);
     struct note_verifier renamed;
-    ck_assert_int_eq(note_verifier_make("other.example/log", NOTE_ED25519, s.verifier.public_key, &renamed), ERR_OK);
+    ck_assert_int_eq(
+        note_verifier_make("other.example/log", NOTE_ED25519, s.verifier.public_key, &renamed),
+        ERR_OK);
     ck_assert_int_eq(check(buf_text(&text), text.len, &renamed), ERR_CRYPTO);
     ck_assert_ptr_nonnull(strstr(err_message(ERR_CRYPTO), "another log"));
     note_signer_clear(&s);
@@ -284,7 +331,8 @@ START_TEST(test_witnessed)
     ck_assert_int_eq(receipt_parse(buf_text(&text), text.len, &r), ERR_OK);
     ck_assert_int_eq(receipt_verify(&r, &s.verifier), ERR_OK);
     uint64_t time;
-    ck_assert_int_eq(note_verifier_make(LOG_NAME, NOTE_COSIGNATURE, w.verifier.public_key, &wv), ERR_OK);
+    ck_assert_int_eq(note_verifier_make(LOG_NAME, NOTE_COSIGNATURE, w.verifier.public_key, &wv),
+                     ERR_OK);
     ck_assert_int_eq(note_verify_cosignature(r.note, r.note_len, &wv, &time), ERR_OK);
     ck_assert_uint_eq(time, 1795323790);
     buf_clear(&p.note);
@@ -293,14 +341,16 @@ START_TEST(test_witnessed)
 }
 END_TEST
 
-/* --- shapes that parse refuses -------------------------------------------------------------- */
+/* --- shapes that parse refuses --------------------------------------------------------------
+ */
 
 #define EXTRA_HEAD "ZWcx" /* "eg1" */
 #define H "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 #define NOTE_TEXT "o\n1\n" H "\n\n\xe2\x80\x94 x AAAAAAA=\n"
 
 /* "eg1" || leaf || salt || details, with one leaf byte set */
-static void extra_line(const char *magic, size_t at, uint8_t value, const char *details, size_t len, char *out)
+static void extra_line(const char *magic, size_t at, uint8_t value, const char *details,
+                       size_t len, char *out)
 {
     uint8_t extra[3 + LEAF_SIZE + LEAF_SALT_SIZE + DETAILS_MAX + 8] = {0};
     memcpy(extra, magic, 3);
@@ -310,7 +360,8 @@ static void extra_line(const char *magic, size_t at, uint8_t value, const char *
     (void)base64_encode(BASE64_STANDARD, extra, 3 + LEAF_SIZE + LEAF_SALT_SIZE + len, out);
 }
 
-static enum err parse_extra(const char *magic, size_t at, uint8_t value, const char *details, size_t len)
+static enum err parse_extra(const char *magic, size_t at, uint8_t value, const char *details,
+                            size_t len)
 {
     char base64[BASE64_SIZE(9000)];
     AUTO_CLEAR(buf_clear) struct buf text;
@@ -359,8 +410,10 @@ START_TEST(test_shapes)
         enum err want;
     } shapes[] = {
         {"c2sp.org/tlog-proof@v1\nextra %s\nindex 0\n\n" NOTE_TEXT, ERR_OK},
-        {"c2sp.org/tlog-proof@v1\nextra %s\nindex 9223372036854775807\n" H "\n\n" NOTE_TEXT, ERR_OK},
-        {"c2sp.org/tlog-proof@v1\nextra %s\nindex 9223372036854775808\n\n" NOTE_TEXT, ERR_INVALID},
+        {"c2sp.org/tlog-proof@v1\nextra %s\nindex 9223372036854775807\n" H "\n\n" NOTE_TEXT,
+         ERR_OK},
+        {"c2sp.org/tlog-proof@v1\nextra %s\nindex 9223372036854775808\n\n" NOTE_TEXT,
+         ERR_INVALID},
         {"c2sp.org/tlog-proof@v2\nextra %s\nindex 0\n\n" NOTE_TEXT, ERR_INVALID},
         {"c2sp.org/tlog-proof@v1 \nextra %s\nindex 0\n\n" NOTE_TEXT, ERR_INVALID},
         {"\nc2sp.org/tlog-proof@v1\nextra %s\nindex 0\n\n" NOTE_TEXT, ERR_INVALID},
@@ -368,7 +421,8 @@ START_TEST(test_shapes)
         {"c2sp.org/tlog-proof@v1\nextra  %s\nindex 0\n\n" NOTE_TEXT, ERR_INVALID},
         {"c2sp.org/tlog-proof@v1\nextra %s \nindex 0\n\n" NOTE_TEXT, ERR_INVALID},
         {"c2sp.org/tlog-proof@v1\nExtra %s\nindex 0\n\n" NOTE_TEXT, ERR_INVALID},
-        {"c2sp.org/tlog-proof@v1\nextra %s\nextra " EXTRA_HEAD "\nindex 0\n\n" NOTE_TEXT, ERR_INVALID},
+        {"c2sp.org/tlog-proof@v1\nextra %s\nextra " EXTRA_HEAD "\nindex 0\n\n" NOTE_TEXT,
+         ERR_INVALID},
         {"c2sp.org/tlog-proof@v1\nextra %s\nindex 00\n\n" NOTE_TEXT, ERR_INVALID},
         {"c2sp.org/tlog-proof@v1\nextra %s\nindex -1\n\n" NOTE_TEXT, ERR_INVALID},
         {"c2sp.org/tlog-proof@v1\nextra %s\nindex \n\n" NOTE_TEXT, ERR_INVALID},
@@ -391,7 +445,8 @@ START_TEST(test_shapes)
 #pragma GCC diagnostic pop
         ck_assert_msg(receipt_parse(text, strlen(text), &r) == shapes[i].want, "shape %zu", i);
     }
-    AUTO_CLEAR(receipt_clear) struct receipt r; /* tlog-proof allows it, a receipt needs its extra line */
+    AUTO_CLEAR(receipt_clear)
+    struct receipt r; /* tlog-proof allows it, a receipt needs its extra line */
     static const char bare[] = "c2sp.org/tlog-proof@v1\nindex 0\n\n" NOTE_TEXT;
     ck_assert_int_eq(receipt_parse(bare, strlen(bare), &r), ERR_INVALID);
 }
@@ -405,7 +460,8 @@ START_TEST(test_limits)
         AUTO_CLEAR(buf_clear) struct buf text;
         AUTO_CLEAR(receipt_clear) struct receipt r;
         buf_init(&text, RECEIPT_MAX);
-        ck_assert_int_eq(buf_printf(&text, "c2sp.org/tlog-proof@v1\nextra %s\nindex 0\n", extra), ERR_OK);
+        ck_assert_int_eq(
+            buf_printf(&text, "c2sp.org/tlog-proof@v1\nextra %s\nindex 0\n", extra), ERR_OK);
         for (int i = 0; i < hashes; i++)
             ck_assert_int_eq(buf_append_str(&text, H "\n"), ERR_OK);
         ck_assert_int_eq(buf_append_str(&text, "\n" NOTE_TEXT), ERR_OK);
@@ -421,10 +477,14 @@ START_TEST(test_limits)
     struct merkle_proof proof = {.n = 0};
     AUTO_CLEAR(buf_clear) struct buf out;
     buf_init(&out, RECEIPT_MAX);
-    ck_assert_int_eq(receipt_format(&leaf, SALT, large, DETAILS_MAX + 1, 0, &proof, "", 0, &out), ERR_TOO_LARGE);
-    ck_assert_int_eq(receipt_format(&leaf, SALT, "{}", 2, 0, &proof, large, NOTE_MAX + 1, &out), ERR_TOO_LARGE);
+    ck_assert_int_eq(
+        receipt_format(&leaf, SALT, large, DETAILS_MAX + 1, 0, &proof, "", 0, &out),
+        ERR_TOO_LARGE);
+    ck_assert_int_eq(receipt_format(&leaf, SALT, "{}", 2, 0, &proof, large, NOTE_MAX + 1, &out),
+                     ERR_TOO_LARGE);
     out.max = 200;
-    ck_assert_int_eq(receipt_format(&leaf, SALT, "{}", 2, 0, &proof, large, 200, &out), ERR_TOO_LARGE);
+    ck_assert_int_eq(receipt_format(&leaf, SALT, "{}", 2, 0, &proof, large, 200, &out),
+                     ERR_TOO_LARGE);
 }
 END_TEST
 
@@ -432,26 +492,10 @@ int main(void)
 {
     secrets_allow_unlocked(true);
     if (crypto_init() != ERR_OK)
-        return 1;
-    Suite *suite = suite_create("receipt");
-    TCase *tc = tcase_create("receipt");
-    tcase_set_timeout(tc, 120);
-    tcase_add_test(tc, test_leaf);
-    tcase_add_test(tc, test_leaf_refuses);
-    tcase_add_test(tc, test_round_trip);
-    tcase_add_test(tc, test_every_bit_counts);
-    tcase_add_test(tc, test_every_byte_counts);
-    tcase_add_test(tc, test_commitment_does_not_hold);
-    tcase_add_test(tc, test_leaf_is_not_included);
-    tcase_add_test(tc, test_checkpoint_of_another_log);
-    tcase_add_test(tc, test_witnessed);
-    tcase_add_test(tc, test_extra);
-    tcase_add_test(tc, test_shapes);
-    tcase_add_test(tc, test_limits);
-    suite_add_tcase(suite, tc);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+        return EXIT_FAILURE;
+    return SUITE_RUN("crypto/receipt", test_leaf, test_leaf_refuses, test_documented_example,
+                     test_round_trip, test_every_bit_counts, test_every_byte_counts,
+                     test_commitment_does_not_hold, test_leaf_is_not_included,
+                     test_checkpoint_of_another_log, test_witnessed, test_extra, test_shapes,
+                     test_limits);
 }

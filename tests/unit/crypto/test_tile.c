@@ -1,9 +1,10 @@
-/* The right edge of a tiled tree against a whole tree held level by level, and the names of tiles. */
+/* The right edge of a tiled tree against a whole tree held level by level, and the names of
+ * tiles. */
 #include "crypto/secret.h"
 #include "crypto/tile.h"
+#include "tests/support/suite.h"
 #include "tests/unit/crypto/naive_merkle.h"
 
-#include <check.h>
 #include <stdio.h>
 
 #define LEAVES UINT64_C(66600) /* 260 full tiles of level 0, one of level 1 */
@@ -17,7 +18,8 @@ static void whole_make(void)
     for (unsigned l = 0; l < LEVELS; l++) {
         whole[l] = calloc((LEAVES >> l) + 1, sizeof(struct merkle_hash));
         for (uint64_t i = 0; i < LEAVES >> l; i++)
-            whole[l][i] = l == 0 ? naive_leaf(i) : naive_node(&whole[l - 1][2 * i], &whole[l - 1][2 * i + 1]);
+            whole[l][i] = l == 0 ? naive_leaf(i)
+                                 : naive_node(&whole[l - 1][2 * i], &whole[l - 1][2 * i + 1]);
     }
 }
 
@@ -67,7 +69,8 @@ static void ck_newest_proofs(struct tile_edge *edge)
     }
 }
 
-/* What the edge gives is right, and it gives every complete subtree of the tiles it should hold. */
+/* What the edge gives is right, and it gives every complete subtree of the tiles it should
+ * hold. */
 static void ck_nodes(const struct tile_edge *edge)
 {
     uint64_t size = tile_edge_size(edge);
@@ -95,7 +98,8 @@ static void ck_partials(const struct tile_edge *edge)
         const struct merkle_hash *tile = tile_edge_partial(edge, l, &index, &n);
         ck_assert_uint_eq(n, hashes % TILE_WIDTH);
         ck_assert_uint_eq(index, hashes / TILE_WIDTH);
-        ck_assert(n == 0 ? tile == NULL : !memcmp(tile, &whole[8 * l][index * TILE_WIDTH], n * sizeof(*tile)));
+        ck_assert(n == 0 ? tile == NULL
+                         : !memcmp(tile, &whole[8 * l][index * TILE_WIDTH], n * sizeof(*tile)));
     }
 }
 
@@ -105,7 +109,8 @@ struct emitted {
     unsigned fail_at; /* 0: never */
 };
 
-static enum err emit(void *ctx, unsigned level, uint64_t index, const struct merkle_hash *hashes)
+static enum err emit(void *ctx, unsigned level, uint64_t index,
+                     const struct merkle_hash *hashes)
 {
     struct emitted *e = ctx;
     if (++e->count == e->fail_at)
@@ -126,7 +131,8 @@ START_TEST(test_append)
             ck_root(edge);
             ck_partials(edge);
         }
-        if (n % 4099 == 0 || n == 255 || n == 256 || n == 257 || n == 65535 || n == 65536 || n == LEAVES) {
+        if (n % 4099 == 0 || n == 255 || n == 256 || n == 257 || n == 65535 || n == 65536 ||
+            n == LEAVES) {
             ck_nodes(edge);
             ck_newest_proofs(edge);
         }
@@ -145,7 +151,8 @@ static struct tile_edge *edge_at(uint64_t size)
     for (unsigned l = 0; l < 3; l++) {
         uint64_t hashes = size >> (8 * l);
         if (hashes % TILE_WIDTH != 0)
-            ck_assert_int_eq(tile_edge_load(edge, l, &whole[8 * l][hashes - hashes % TILE_WIDTH],
+            ck_assert_int_eq(tile_edge_load(edge, l,
+                                            &whole[8 * l][hashes - hashes % TILE_WIDTH],
                                             (unsigned)(hashes % TILE_WIDTH)),
                              ERR_OK);
     }
@@ -156,7 +163,9 @@ static struct tile_edge *edge_at(uint64_t size)
 START_TEST(test_load_and_go_on)
 {
     for (int round = 0; round < 60; round++) {
-        uint64_t size = round == 0 ? 256 : round == 1 ? 65536 : (uint64_t)random() % (LEAVES - 600);
+        uint64_t size = round == 0   ? 256
+                        : round == 1 ? 65536
+                                     : (uint64_t)random() % (LEAVES - 600);
         struct tile_edge *edge = edge_at(size);
         ck_root(edge);
         ck_partials(edge);
@@ -278,17 +287,44 @@ END_TEST
 START_TEST(test_paths_refused)
 {
     static const char *const bad[] = {
-        "", "tile", "tile/", "tile/0", "tile/0/", "tile/0/0", "tile/0/0000", "tile/0/1000", "tile/0/x000/001",
-        "tile/0/x001", "tile/0/x001/", "tile/0/x01/001", "tile/0/001/002", "tile/0/X001/002", "tile/00/001",
-        "tile/64/001", "tile/-1/001", "tile/+1/001", "tile/0/001.p", "tile/0/001.p/", "tile/0/001.p/0",
-        "tile/0/001.p/01", "tile/0/001.p/256", "tile/0/001.p/1 ", "tile/0/001/", "tile/0/001.P/1", "/tile/0/001",
-        "tile/0/x018/x446/x744/x073/x709/x551/616", "tile/0/x001/x018/x446/x744/x073/x709/x551/615", "tile/a/001",
-        "tile/0/../001", "tile/entries/001",
+        "",
+        "tile",
+        "tile/",
+        "tile/0",
+        "tile/0/",
+        "tile/0/0",
+        "tile/0/0000",
+        "tile/0/1000",
+        "tile/0/x000/001",
+        "tile/0/x001",
+        "tile/0/x001/",
+        "tile/0/x01/001",
+        "tile/0/001/002",
+        "tile/0/X001/002",
+        "tile/00/001",
+        "tile/64/001",
+        "tile/-1/001",
+        "tile/+1/001",
+        "tile/0/001.p",
+        "tile/0/001.p/",
+        "tile/0/001.p/0",
+        "tile/0/001.p/01",
+        "tile/0/001.p/256",
+        "tile/0/001.p/1 ",
+        "tile/0/001/",
+        "tile/0/001.P/1",
+        "/tile/0/001",
+        "tile/0/x018/x446/x744/x073/x709/x551/616",
+        "tile/0/x001/x018/x446/x744/x073/x709/x551/615",
+        "tile/a/001",
+        "tile/0/../001",
+        "tile/entries/001",
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         unsigned level, width;
         uint64_t index;
-        ck_assert_msg(tile_path_parse(bad[i], &level, &index, &width) == ERR_INVALID, "%s", bad[i]);
+        ck_assert_msg(tile_path_parse(bad[i], &level, &index, &width) == ERR_INVALID, "%s",
+                      bad[i]);
     }
 }
 END_TEST
@@ -297,25 +333,12 @@ int main(void)
 {
     secrets_allow_unlocked(true);
     if (crypto_init() != ERR_OK)
-        return 1;
+        return EXIT_FAILURE;
     whole_make();
-    Suite *s = suite_create("tile");
-    TCase *tc = tcase_create("tile");
-    tcase_set_timeout(tc, 120);
-    tcase_add_test(tc, test_append);
-    tcase_add_test(tc, test_load_and_go_on);
-    tcase_add_test(tc, test_load_refuses);
-    tcase_add_test(tc, test_largest_tree);
-    tcase_add_test(tc, test_failed_batch_is_taken_back);
-    tcase_add_test(tc, test_subtree);
-    tcase_add_test(tc, test_paths);
-    tcase_add_test(tc, test_paths_refused);
-    suite_add_tcase(s, tc);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int result = SUITE_RUN("crypto/tile", test_append, test_load_and_go_on, test_load_refuses,
+                           test_largest_tree, test_failed_batch_is_taken_back, test_subtree,
+                           test_paths, test_paths_refused);
     for (unsigned l = 0; l < LEVELS; l++)
         free(whole[l]);
-    return failed ? 1 : 0;
+    return result;
 }
