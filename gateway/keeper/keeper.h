@@ -8,6 +8,9 @@
  * It returns the payload key, never the file key. Re-wrapping (keys rotate, export) wants the receipt of the entry that orders it.
  * It rate-limits openings. With `intake_only` it holds the log key and no identity: opening and re-wrapping answer ERR_UNAVAILABLE.
  *
+ * The front may confine itself after the start: a guardian process, started with the keeper, starts a dead keeper again with the same
+ * settings, at most once a second; until then, and for requests in flight when it died, the client answers ERR_UNAVAILABLE.
+ *
  * It signs what continues what it signed last: it keeps its own frontier and the last checkpoint in a strict file outside the database (state_file,
  * two slots, fdatasync, flock, because an administrator's keeper may run beside it), takes leaf hashes and refuses anything else.
  */
@@ -20,7 +23,7 @@
 enum { KEEPER_IDENTITIES_MAX = 64, KEEPER_LEAVES_MAX = 4096, KEEPER_PATH_MAX = 1024 };
 
 struct keeper_config { /* what the keeper process is told (over the socket's first frame, not on the command line) */
-    const char *keys_dir;      /* service identities: <key id>.identity; systemd credentials: $CREDENTIALS_DIRECTORY when NULL */
+    const char *keys_dir;      /* service identities: <key id>.identity; systemd credentials: $CREDENTIALS_DIRECTORY when NULL or "" */
     const char *log_key_file;  /* 32-byte Ed25519 seed, base64, one line */
     const char *log_name;      /* origin and key name of the log */
     const char *state_file;
@@ -38,8 +41,10 @@ struct keeper; /* the client; thread-safe, requests are pipelined or serialised 
 MUST_USE enum err keeper_start(const struct keeper_config *config, struct keeper **out);
 void keeper_stop(struct keeper *k); /* closes the socket, waits, frees */
 DEFINE_AUTO(struct keeper, keeper_stop);
-/* The internal subcommand: serves the socket `fd` until it is closed. Returns the exit code. */
+/* The internal subcommand `evidence-gateway keeper FD`: guards keepers for the front behind `fd` until it is closed. Returns the exit code. */
 int keeper_main(int fd);
+/* Another program than /proc/self/exe, whose main calls keeper_main (tests); before keeper_start. NULL: the default again. */
+void keeper_set_program(const char *path);
 
 struct keeper_info {
     char log_vkey[NOTE_VKEY_MAX];
@@ -51,7 +56,8 @@ struct keeper_info {
 };
 MUST_USE enum err keeper_info(struct keeper *k, struct keeper_info *out); /* also the health check: ERR_UNAVAILABLE when it is gone */
 
-/* See struct ledger_signer (storage/ledger.h). n = 0 asks for the last signed checkpoint. */
+/* See struct ledger_signer (storage/ledger.h). n = 0 asks for the last signed checkpoint (of the empty tree if nothing was signed), whatever `first` and
+ * `root` (may be NULL) are; n at most KEEPER_LEAVES_MAX, else ERR_TOO_LARGE. */
 MUST_USE enum err keeper_sign(struct keeper *k, uint64_t first, const struct merkle_hash *leaves, size_t n,
                               const struct merkle_hash *root, struct buf *note, uint64_t *signed_size);
 
@@ -67,8 +73,10 @@ struct keeper_opening {
  * ERR_CRYPTO: the header is not this artefact's or was tampered with. */
 MUST_USE enum err keeper_open(struct keeper *k, const struct keeper_opening *o, uint8_t payload_key[AGE_PAYLOAD_KEY_SIZE]);
 
-/* A new header for the artefact. With `service` (and recovery): rotation, wants a receipt of action "key.rewrap" whose details name the artefact or "scope":"all" and
- * "to":<key id>. With `plain`: export to a recipient, wants action "artefact.exported" with "artefact" and "recipient". */
+/* A new header for the artefact. With `service` (and recovery): rotation, wants a receipt of action "key.rewrap" whose details name the artefact or "scope":"all",
+ * "to":<key id> (a key that the keeper holds itself) and, when `recovery` is given, "recovery":<age1...>, at most 24 hours old: one logged order
+ * must not hand every artefact to a key that the log does not show. With `plain`: export to a recipient, wants action "artefact.exported" with "artefact" and "recipient" (age1...),
+ * as old as an opening may be. */
 struct keeper_rewrap {
     const char *receipt;
     size_t receipt_len;
@@ -88,7 +96,8 @@ MUST_USE enum err keeper_log_key_create(const char *log_key_file, const char *lo
 MUST_USE enum err keeper_state_create(const char *state_file);
 
 /* The front gives up what it does not need: Landlock so that it cannot open keys_dir, log key and state file (allow-list of paths), no new privileges,
- * not dumpable. Degrades with a warning where the kernel lacks it (ERR_UNSUPPORTED when `required`). */
+ * not dumpable. A readable path may be executed from, a writable one may not. After keeper_start and before any thread.
+ * Degrades with a warning where the kernel lacks it (ERR_UNSUPPORTED when `required`). */
 struct confine_path {
     const char *path;
     bool write;
