@@ -194,9 +194,8 @@ static const char page_head[] =
     "- **purpose**: what staff state when they read; *own* is never stated, *-* is not asked\n"
     "  for.\n"
     "\n"
-    "Denials, the mildest first: no or a wrong purpose (400), not in the artefact's present\n"
-    "status (409), not the caller's (404, as if it did not exist), no such row for the caller's\n"
-    "roles (403).\n"
+    "Denials, the mildest first: no or a wrong purpose, not in the artefact's present status,\n"
+    "not the caller's (as if it did not exist), no such row for the caller's roles.\n"
     "\n"
     "| role | relation | status | harmful | purpose | may |\n"
     "|---|---|---|---|---|---|\n";
