@@ -1,8 +1,11 @@
 /* Signed notes: how the log says "this is my tree", in a text that any C2SP verifier reads.
  *
- *     example.org/log                                 text: what the signatures cover, with its
- * last newline 1234 <base64 root> the last empty line of the note — example.org/log <base64(key
- * id || signature)> — witness.example <base64(key id || time || signature)>
+ *     example.org/log                 the text: what the signatures cover,
+ *     1234                            its last newline included
+ *     <base64 root>
+ *                                     the last empty line of the note
+ *     — example.org/log <base64(key id || signature)>
+ *     — witness.example <base64(key id || time || signature)>
  *
  * Invariants
  * - A note is one spelling only: canonical base64, no control characters, every line ended.
@@ -72,8 +75,7 @@ static uint64_t get_be64(const uint8_t in[8])
     return (uint64_t)get_be32(in) << 32 | get_be32(in + 4);
 }
 
-/* --- names and keys -------------------------------------------------------------------------
- */
+/* --- names and keys ---------------------------------------------------------------------- */
 
 /* Unicode White_Space beyond ASCII; UTF-8 is self-synchronising, so that a search for the bytes
  * is exact. */
@@ -162,8 +164,7 @@ void note_verifier_format(const struct note_verifier *v, char out[NOTE_VKEY_MAX]
     assert(n > 0 && n < NOTE_VKEY_MAX);
 }
 
-/* --- the signer -----------------------------------------------------------------------------
- */
+/* --- the signer -------------------------------------------------------------------------- */
 
 enum err note_signer_load(const char *name, const struct secret *seed, struct note_signer *out)
 {
@@ -212,8 +213,7 @@ static enum err sign(const struct note_signer *s, const void *message, size_t le
     return failed ? err_set(ERR_CRYPTO, "signing failed") : ERR_OK;
 }
 
-/* --- taking a note apart --------------------------------------------------------------------
- */
+/* --- taking a note apart ----------------------------------------------------------------- */
 
 struct signature_line {
     const char *name;
@@ -344,8 +344,7 @@ enum err note_verify(const char *note, size_t len, const struct note_verifier *v
     return signature_check(line.blob, note, text_len, v);
 }
 
-/* --- checkpoints ----------------------------------------------------------------------------
- */
+/* --- checkpoints ------------------------------------------------------------------------- */
 
 struct text_lines {
     const char *at;
@@ -434,8 +433,7 @@ enum err checkpoint_sign(const struct note_signer *s, const struct checkpoint *c
                                  sizeof(signature));
 }
 
-/* --- cosignatures ---------------------------------------------------------------------------
- */
+/* --- cosignatures ------------------------------------------------------------------------ */
 
 /* What a witness signs: two lines of its own, then the text of the checkpoint. */
 static size_t cosigned_message(uint64_t time, const char *text, size_t text_len,

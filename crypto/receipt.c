@@ -1,7 +1,8 @@
 /* Leaf and receipt: what lets a claimant show, years later and without us, that a file arrived.
  *
- *     leaf     0x01 | seconds, big-endian, a multiple of 60 [8] | HMAC-SHA-256(salt, details)
- * [32] extra    "eg1" | leaf [41] | salt [32] | details [1..8192]
+ *     leaf     0x01 | seconds, big-endian, a multiple of 60 [8] | commitment [32]
+ *              commitment = HMAC-SHA-256(salt, details)
+ *     extra    "eg1" | leaf [41] | salt [32] | details [1..8192]
  *
  * Invariants
  * - The tree holds a commitment only: without the salt, which the log can erase, a leaf says
@@ -46,8 +47,7 @@ _Static_assert(sizeof(FIRST_LINE) + sizeof(EXTRA_LABEL) + BASE64_SIZE(EXTRA_MAX)
                    RECEIPT_MAX,
                "the largest parts make a receipt that can be read again");
 
-/* --- the leaf -------------------------------------------------------------------------------
- */
+/* --- the leaf ---------------------------------------------------------------------------- */
 
 enum err leaf_make(int64_t time_us, const uint8_t salt[LEAF_SALT_SIZE], const char *details,
                    size_t len, struct leaf *out)
@@ -86,8 +86,7 @@ static enum err leaf_check(const struct leaf *leaf)
     return ERR_OK;
 }
 
-/* --- writing --------------------------------------------------------------------------------
- */
+/* --- writing ----------------------------------------------------------------------------- */
 
 static enum err extra_append(const struct leaf *leaf, const uint8_t salt[LEAF_SALT_SIZE],
                              const char *details, size_t len, struct buf *out)
@@ -126,8 +125,7 @@ enum err receipt_format(const struct leaf *leaf, const uint8_t salt[LEAF_SALT_SI
     return buf_append(out, note, note_len);
 }
 
-/* --- reading --------------------------------------------------------------------------------
- */
+/* --- reading ----------------------------------------------------------------------------- */
 
 struct line {
     const char *text;
@@ -262,8 +260,7 @@ void receipt_clear(struct receipt *r)
     memset(r, 0, sizeof(*r));
 }
 
-/* --- verifying ------------------------------------------------------------------------------
- */
+/* --- verifying --------------------------------------------------------------------------- */
 
 static enum err commitment_verify(const struct receipt *r)
 {

@@ -2,8 +2,8 @@
  *
  * A tile of up to 256 hashes is kept with its inner nodes, level above level, in one array:
  *
- *     nodes:  [ 256 hashes | 128 | 64 | 32 | 16 | 8 | 4 | 2 ]       row r begins at 512 - (512
- * >> r)
+ *     nodes:  [ 256 hashes | 128 | 64 | 32 | 16 | 8 | 4 | 2 ]
+ *     row r begins at 512 - (512 >> r)
  *
  * Invariants
  * - A node of row r at i is set as soon as the hashes [i << r, (i + 1) << r) of the tile are
@@ -21,13 +21,12 @@
 #include <stdio.h>
 #include <string.h>
 
-_Static_assert(TILE_HEIGHT *TILE_LEVELS == 64, "the levels hold every index");
+_Static_assert(64 / TILE_HEIGHT == TILE_LEVELS, "the levels hold every index");
 
 static const char PATH_PREFIX[] = "tile/";
 static const char PARTIAL_MARK[] = ".p/";
 
-/* --- one tile -------------------------------------------------------------------------------
- */
+/* --- one tile ---------------------------------------------------------------------------- */
 
 static size_t row_at(unsigned row)
 {
@@ -77,8 +76,7 @@ enum err tile_subtree(const struct merkle_hash hashes[TILE_WIDTH], unsigned leve
     return merkle_frontier_root(&subtree, out);
 }
 
-/* --- the edge -------------------------------------------------------------------------------
- */
+/* --- the edge ---------------------------------------------------------------------------- */
 
 static struct tile *filling(struct tile_rim *rim)
 {
@@ -219,8 +217,7 @@ const struct merkle_hash *tile_edge_partial(const struct tile_edge *edge, unsign
     return tile->n ? tile->nodes : NULL;
 }
 
-/* --- paths ----------------------------------------------------------------------------------
- */
+/* --- paths ------------------------------------------------------------------------------- */
 
 enum { PATH_BASE = 1000, PATH_GROUPS_MAX = 7, PATH_GROUP_DIGITS = 3 };
 

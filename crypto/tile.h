@@ -1,9 +1,11 @@
 /* Tiles (C2SP tlog-tiles.md): a Merkle tree cut into pieces of 256 hashes, height 8, so that it
  * can be stored as files that never change and every proof is made from a few of them.
  *
- *     tile level 0: leaf hashes.   tile level l + 1: one hash for each full tile of level l.
- *     A tree of s leaves has floor(s / 256^l) hashes on tile level l; the last tile of a level
- * may be partial.
+ *     tile level 0: leaf hashes
+ *     tile level l + 1: one hash for each full tile of level l
+ *
+ * A tree of s leaves has floor(s / 256^l) hashes on tile level l; the last tile of a level may
+ * be partial.
  *
  * `struct tile_edge` is the right edge of the tree in memory: for each level the tile that is
  * being filled and the full one before it, each as a whole binary subtree, so that the hash of
@@ -11,11 +13,14 @@
  * It knows nothing of storage.
  *
  *     tile_edge_init(e);
- *     for each level with a partial tile: TRY(tile_edge_load(e, level, hashes, n));    // at
- * the start TRY(tile_edge_append(e, &leaf_hash, store_full_tile, ctx));                      //
- * for each entry TRY(tile_edge_root(e, &root)); merkle_inclusion(index, tile_edge_size(e), get,
- * ...) with a `get` that asks tile_edge_get first, and on ERR_NOT_FOUND reads the full tile
- * from storage and uses tile_subtree. Leaves of the newest 256 entries need no storage at all.
+ *     TRY(tile_edge_load(e, level, hashes, n));                    for each partial tile
+ *     TRY(tile_edge_append(e, &leaf_hash, store_full_tile, ctx));  for each entry
+ *     TRY(tile_edge_root(e, &root));
+ *     TRY(merkle_inclusion(index, tile_edge_size(e), get, ctx, &proof));
+ *
+ * where `get` asks tile_edge_get first and, on ERR_NOT_FOUND, reads the full tile from storage
+ * and uses tile_subtree. Proofs of the newest 256 leaves need no storage, unless the edge was
+ * just loaded: the tile before the one being filled is known only once it was filled here.
  *
  * A batch that may fail: tile_edge_copy first, and take the copy back.
  */
@@ -28,10 +33,9 @@ enum {
     TILE_HEIGHT = 8,
     TILE_WIDTH = 1 << TILE_HEIGHT, /* hashes in a full tile */
     TILE_BYTES = TILE_WIDTH * MERKLE_HASH_SIZE,
-    TILE_LEVELS = 8, /* 64 bits of leaves; tile level 0..7 */
-    TILE_NODES = 2 * TILE_WIDTH -
-                 2, /* all levels of a tile but its root, which is a hash of the level above */
-    TILE_PATH_MAX = 64 /* characters of a path, with the terminator */
+    TILE_LEVELS = 8,                 /* 64 bits of leaves; tile level 0..7 */
+    TILE_NODES = 2 * TILE_WIDTH - 2, /* of a tile, without its root: that is one level up */
+    TILE_PATH_MAX = 64               /* characters of a path, with the terminator */
 };
 
 struct tile {
@@ -41,10 +45,8 @@ struct tile {
 struct tile_edge {
     uint64_t size; /* leaves in the whole tree */
     struct tile_rim {
-        unsigned
-            current; /* which of the two is being filled: always less than TILE_WIDTH hashes */
-        struct tile tiles[2]; /* the other one: the full tile before it, or empty when it was
-                                 not seen */
+        unsigned current;     /* which of the two is being filled: it is never full */
+        struct tile tiles[2]; /* the other: the full one before it, empty if it was not seen */
     } rims[TILE_LEVELS];
 };
 
@@ -70,8 +72,7 @@ MUST_USE enum err tile_edge_root(const struct tile_edge *edge, struct merkle_has
  * its shape. ERR_NOT_FOUND when it is not in the edge: further left, or not complete. */
 MUST_USE enum err tile_edge_get(const struct tile_edge *edge, unsigned level, uint64_t index,
                                 struct merkle_hash *out);
-/* The partial tile of a tile level as it is to be stored: NULL and 0 when the level has none.
- */
+/* The partial tile of a tile level as it is to be stored: NULL and 0 when there is none. */
 const struct merkle_hash *tile_edge_partial(const struct tile_edge *edge, unsigned tile_level,
                                             uint64_t *index, unsigned *n);
 

@@ -1,13 +1,17 @@
 /* Receipts of made-up logs, and our verifier on the command line: the other half of the test
  * that an independent verifier agrees with ours.
  *
- *     receipt_tool make FOLDER                       log.vkey, witness.vkey, evidence, and
- * receipts of trees of several sizes: <size>-<index>.tlog-proof, one of them cosigned
- *     receipt_tool example                           the worked example of docs/receipt.md,
- * with its intermediate values receipt_tool verify VKEY RECEIPT [EVIDENCE]    exit status 0: it
- * holds; 1: it does not receipt_tool verify-each VKEY                  paths of receipts on
- * standard input; "good" or "bad" for each receipt_tool verify-witness VKEY RECEIPT prints the
- * time of the cosignature
+ *     receipt_tool make FOLDER
+ *         log.vkey, witness.vkey, evidence, and receipts of trees of several sizes:
+ *         <size>-<index>.tlog-proof, one of them cosigned
+ *     receipt_tool example
+ *         the worked example of docs/receipt.md, with its intermediate values
+ *     receipt_tool verify VKEY RECEIPT [EVIDENCE]
+ *         exit status 0: it holds; 1: it does not
+ *     receipt_tool verify-each VKEY
+ *         reads paths of receipts from standard input, prints "good" or "bad" for each
+ *     receipt_tool verify-witness VKEY RECEIPT
+ *         prints the time of the cosignature
  *
  * The keys are made of seeds that everybody knows: nothing signed here means anything.
  */
@@ -29,8 +33,7 @@
 
 enum { FILE_MAX = 1 << 20, FULL_TILES_MAX = 16, PATH_SIZE = 512 };
 
-/* --- a log ----------------------------------------------------------------------------------
- */
+/* --- a log ------------------------------------------------------------------------------- */
 
 struct log_tree {
     struct tile_edge *edge;
@@ -113,8 +116,7 @@ static enum err tree_sign(const struct log_tree *t, bool cosigned, struct checkp
                           struct buf *note)
 {
     AUTO_CLEAR(note_signer_clear)
-    struct note_signer log = {.seed = NULL},
-                       witness = {.seed = NULL};
+    struct note_signer log = {.seed = NULL}, witness = {.seed = NULL};
     TRY(signer_of(LOG_NAME, 0, &log));
     *c = (struct checkpoint){.origin = LOG_NAME, .size = tile_edge_size(t->edge)};
     TRY(tile_edge_root(t->edge, &c->root));
@@ -152,8 +154,7 @@ static enum err receipt_make(uint64_t size, uint64_t index, bool cosigned, struc
                           out);
 }
 
-/* --- files ----------------------------------------------------------------------------------
- */
+/* --- files ------------------------------------------------------------------------------- */
 
 static enum err file_write(const char *folder, const char *name, const void *data, size_t len)
 {
@@ -201,8 +202,7 @@ static enum err vkey_write(const char *folder, const char *file, const char *nam
     return file_write(folder, file, text, strlen(text));
 }
 
-/* --- commands -------------------------------------------------------------------------------
- */
+/* --- commands ---------------------------------------------------------------------------- */
 
 static const struct {
     uint64_t size, index;

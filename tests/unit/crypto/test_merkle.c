@@ -173,8 +173,7 @@ START_TEST(test_get_fails)
 }
 END_TEST
 
-/* --- the vectors of transparency-dev/merkle -------------------------------------------------
- */
+/* --- the vectors of transparency-dev/merkle ---------------------------------------------- */
 
 static json_t *vectors_load(const char *name)
 {

@@ -14,10 +14,9 @@
 /* signed-note.md, "Example" */
 static const char SPEC_VKEY[] =
     "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
-static const char SPEC_NOTE[] =
-    "This is an example message.\n\n" DASH " example.com/foo "
-                                           "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7"
-                                           "Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n";
+static const char SPEC_NOTE[] = "This is an example message.\n\n" DASH " example.com/foo "
+                                "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7"
+                                "Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n";
 
 static struct note_signer signer_of(const char *name, uint8_t seed_byte)
 {

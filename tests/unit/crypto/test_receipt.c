@@ -341,8 +341,7 @@ START_TEST(test_witnessed)
 }
 END_TEST
 
-/* --- shapes that parse refuses --------------------------------------------------------------
- */
+/* --- shapes that parse refuses ----------------------------------------------------------- */
 
 #define EXTRA_HEAD "ZWcx" /* "eg1" */
 #define H "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
