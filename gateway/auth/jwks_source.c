@@ -104,7 +104,7 @@ static MUST_USE enum err check_url(const struct jwks_origin *o)
     if (!o->allow_plain || strncasecmp(o->url, plain, strlen(plain)) != 0)
         return err_set(ERR_INVALID, "key set of %s: the URL is not https", o->issuer);
     authority = o->url + strlen(plain);
-    if (!loopback_authority(authority, strcspn(authority, "/?#\\")))
+    if (!loopback_authority(authority, strcspn(authority, "/?#")))
         return err_set(ERR_INVALID, "key set of %s: plain http is for loopback only",
                        o->issuer);
     return ERR_OK;
