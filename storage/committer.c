@@ -1,13 +1,15 @@
 /* The commit queue.
  *
  * Invariants
- * - A job that got ERR_OK is durable and, unless it is `unlogged`, covered by a published checkpoint. A job that failed
- *   before the commit has left nothing behind: its savepoint is rolled back, its blob discarded.
- * - ERR_UNAVAILABLE after the commit is the one outcome in between: durable, not receipted. The blob stays; the client
- *   repeats with its Idempotency-Key and finds what it sent.
- * - A waiter lives on the stack of the thread that waits. The committer owns it from the moment it is queued until the
- *   semaphore is posted and never looks at it again after that.
- * - The lock covers the queue alone. It is never held while anything is read, written, signed or run.
+ * - A job that got ERR_OK is durable and, unless it is `unlogged`, covered by a published
+ * checkpoint. A job that failed before the commit has left nothing behind: its savepoint is
+ * rolled back, its blob discarded.
+ * - ERR_UNAVAILABLE after the commit is the one outcome in between: durable, not receipted. The
+ * blob stays; the client repeats with its Idempotency-Key and finds what it sent.
+ * - A waiter lives on the stack of the thread that waits. The committer owns it from the moment
+ * it is queued until the semaphore is posted and never looks at it again after that.
+ * - The lock covers the queue alone. It is never held while anything is read, written, signed
+ * or run.
  *
  *     queued -> (refused | blob published) -> applied -> committed -> signed -> woken
  *                  `------------------------------ failed, blob discarded --------^
@@ -26,8 +28,9 @@
 #include <unistd.h>
 
 enum {
-    BATCH_MAX = 512,        /* jobs of one transaction: bounds how long the last of them waits */
-    EXIT_UNKNOWN_OUTCOME = 70, /* EX_SOFTWARE: the supervisor starts us anew, and opening finds out what is durable */
+    BATCH_MAX = 512, /* jobs of one transaction: bounds how long the last of them waits */
+    EXIT_UNKNOWN_OUTCOME = 70, /* EX_SOFTWARE: the supervisor starts us anew, and opening finds
+                                  out what is durable */
 };
 
 struct waiter {
@@ -55,7 +58,8 @@ struct committer {
     _Atomic uint64_t jobs, batches, failures, largest_batch;
 };
 
-/* --- one job of a batch --------------------------------------------------------------------- */
+/* --- one job of a batch ---------------------------------------------------------------------
+ */
 
 static void fail(struct waiter *w, enum err e)
 {
@@ -107,7 +111,8 @@ static _Noreturn void stop_process(const char *what, enum err e)
     _exit(EXIT_UNKNOWN_OUTCOME);
 }
 
-/* --- the steps of a batch ------------------------------------------------------------------- */
+/* --- the steps of a batch -------------------------------------------------------------------
+ */
 
 /* What may not be committed now is refused before anything is made visible. */
 static void refuse_unready(struct committer *c)
@@ -210,7 +215,9 @@ static void withhold_receipts(struct committer *c, enum err e)
 {
     struct err_info why;
 
-    err_save(err_set(ERR_UNAVAILABLE, "stored, but no receipt could be signed: %s", err_message(e)), &why);
+    err_save(
+        err_set(ERR_UNAVAILABLE, "stored, but no receipt could be signed: %s", err_message(e)),
+        &why);
     for (size_t i = 0; i < c->n; i++) {
         struct waiter *w = c->batch[i];
 
@@ -235,7 +242,8 @@ static void run_batch(struct committer *c)
     refuse_unready(c);
     publish_blobs(c);
     if (any_left(c) && commit_batch(c)) {
-        /* Also for jobs without an entry of their own: what they have found may be an entry of this very batch. */
+        /* Also for jobs without an entry of their own: what they have found may be an entry of
+         * this very batch. */
         enum err e = ledger_batch_sign(c->ledger);
         if (e != ERR_OK && !all_unlogged(c))
             withhold_receipts(c, e);
@@ -243,7 +251,8 @@ static void run_batch(struct committer *c)
     wake(c);
 }
 
-/* --- the thread ----------------------------------------------------------------------------- */
+/* --- the thread -----------------------------------------------------------------------------
+ */
 
 /* Blocks until something waits; 0 when it is time to end. */
 static size_t take_batch(struct committer *c)

@@ -1,12 +1,14 @@
 /* The ledger: opening, health, and appending inside a batch.
  *
  * Invariants
- * - The edge is the tree of rows 0..size-1 that are committed. Leaves of a batch join it when all its jobs have run, so that a
- *   job that is rolled back leaves no trace in it; if the commit then fails, the edge is read anew.
- * - The tree that was signed last is a beginning of the edge. Whatever contradicts this stops the ledger for good:
- *   it can still be read, but nothing is signed or committed until an operator has looked.
- * - The note of a checkpoint is stored with the next batch (one fsync less for each). What a crash loses of it, the signer
- *   still knows.
+ * - The edge is the tree of rows 0..size-1 that are committed. Leaves of a batch join it when
+ * all its jobs have run, so that a job that is rolled back leaves no trace in it; if the commit
+ * then fails, the edge is read anew.
+ * - The tree that was signed last is a beginning of the edge. Whatever contradicts this stops
+ * the ledger for good: it can still be read, but nothing is signed or committed until an
+ * operator has looked.
+ * - The note of a checkpoint is stored with the next batch (one fsync less for each). What a
+ * crash loses of it, the signer still knows.
  */
 #include "gateway/base/clock.h"
 #include "storage/committer.h"
@@ -19,7 +21,8 @@
 
 enum { ENTRY_VERSION = 1, LEAVES_AT_FIRST = 1024 };
 
-/* --- opening -------------------------------------------------------------------------------- */
+/* --- opening --------------------------------------------------------------------------------
+ */
 void ledger_free(struct ledger *l)
 {
     if (l == NULL)
@@ -32,7 +35,8 @@ void ledger_free(struct ledger *l)
     free(l);
 }
 
-static enum err ledger_new(struct db_pool *pool, const struct ledger_signer *signer, struct ledger **out)
+static enum err ledger_new(struct db_pool *pool, const struct ledger_signer *signer,
+                           struct ledger **out)
 {
     struct ledger *l = calloc(1, sizeof(*l));
 
@@ -77,8 +81,11 @@ static enum err load_signed(struct ledger *l, struct db *db, uint64_t rows)
     TRY(e);
     TRY(tile_edge_root(l->edge, &root));
     if (!equal_constant_time(root.bytes, c.root.bytes, sizeof(root.bytes)))
-        return ledger_refuse(l, "the newest entries are not those that were signed at %llu: rows were changed "
-                                "(run the replay)", (unsigned long long)c.size);
+        return ledger_refuse(
+            l,
+            "the newest entries are not those that were signed at %llu: rows were changed "
+            "(run the replay)",
+            (unsigned long long)c.size);
     l->stored_size = c.size;
     return ledger_publish(l, &c, note.data, note.len);
 }
@@ -106,7 +113,8 @@ static enum err load(struct ledger *l)
     return ledger_sign(l, db);
 }
 
-enum err ledger_open(struct db_pool *pool, const struct ledger_signer *signer, struct ledger **out)
+enum err ledger_open(struct db_pool *pool, const struct ledger_signer *signer,
+                     struct ledger **out)
 {
     AUTO(ledger_free) struct ledger *l = NULL;
     enum err e = ledger_new(pool, signer, &l);
@@ -129,7 +137,8 @@ enum err ledger_health(struct ledger *l)
     return err_restore(&health);
 }
 
-/* --- appending ------------------------------------------------------------------------------ */
+/* --- appending ------------------------------------------------------------------------------
+ */
 struct db *commit_db(struct commit_tx *tx)
 {
     return tx->db;
@@ -194,7 +203,8 @@ enum err ledger_append(struct commit_tx *tx, json_t *details, struct ledger_ref 
     return ERR_OK;
 }
 
-/* --- a batch -------------------------------------------------------------------------------- */
+/* --- a batch --------------------------------------------------------------------------------
+ */
 static bool is_refused(struct ledger *l)
 {
     bool refused;
@@ -241,7 +251,8 @@ static enum err batch_prepare(struct commit_tx *tx)
     TRY(rows_count(tx->db, &rows));
     if (rows < tile_edge_size(l->edge))
         return ledger_refuse(l, "%llu entries were written, %llu are left in the database",
-                             (unsigned long long)tile_edge_size(l->edge), (unsigned long long)rows);
+                             (unsigned long long)tile_edge_size(l->edge),
+                             (unsigned long long)rows);
     TRY(take_in(l, tx->db, rows));
     l->leaves_first = rows;
     l->n_leaves = 0;
@@ -282,13 +293,14 @@ void ledger_batch_abort(struct commit_tx *tx)
     tx->ledger->n_leaves = 0;
 }
 
-static enum err write_tile(void *ctx, unsigned level, uint64_t index, const struct merkle_hash *hashes)
+static enum err write_tile(void *ctx, unsigned level, uint64_t index,
+                           const struct merkle_hash *hashes)
 {
     return tile_insert(ctx, level, index, hashes);
 }
 
-/* A rollback is certain when SQLite says why it did not even finish writing: full, locked, a deferred constraint. After a
- * failed write or fsync the commit may yet be found in the WAL. */
+/* A rollback is certain when SQLite says why it did not even finish writing: full, locked, a
+ * deferred constraint. After a failed write or fsync the commit may yet be found in the WAL. */
 static bool outcome_known(const struct db *db)
 {
     int rc = sqlite3_errcode(db->handle) & 0xff;

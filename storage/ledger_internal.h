@@ -7,8 +7,9 @@
  *     ledger_read.c    receipts, proofs, tiles, look-ups
  *     ledger_replay.c  the auditor's replay
  *
- * Threads: the edge, what is known of the signer and what a batch collects belong to the committer's thread (before the committer starts: to whoever
- * opened the ledger). Everybody else reads the published snapshot, which never changes once it is published, and holds a
+ * Threads: the edge, what is known of the signer and what a batch collects belong to the
+ * committer's thread (before the committer starts: to whoever opened the ledger). Everybody
+ * else reads the published snapshot, which never changes once it is published, and holds a
  * reference while it does; the lock is held for an exchange of pointers only.
  */
 #ifndef STORAGE_LEDGER_INTERNAL_H
@@ -20,14 +21,17 @@
 #include <pthread.h>
 
 enum {
-    SIGN_LEAVES_MAX = 4096,  /* leaves handed to the signer in one call */
-    SIGN_ROUNDS_MAX = 64,    /* answers without progress (others sign at the same time) until we give up */
-    SNAPSHOTS_KEPT_MAX = 4,  /* spare snapshots: one is 260 KB, and fresh pages cost more than copying */
-    TILE_CACHE_SLOTS = 64,   /* full tiles in memory, 16 KB each */
-    ROWS_AT_ONCE = 4096,     /* rows read in one go */
+    SIGN_LEAVES_MAX = 4096, /* leaves handed to the signer in one call */
+    SIGN_ROUNDS_MAX =
+        64, /* answers without progress (others sign at the same time) until we give up */
+    SNAPSHOTS_KEPT_MAX =
+        4, /* spare snapshots: one is 260 KB, and fresh pages cost more than copying */
+    TILE_CACHE_SLOTS = 64, /* full tiles in memory, 16 KB each */
+    ROWS_AT_ONCE = 4096,   /* rows read in one go */
 };
 
-/* --- the tree as published: immutable, counted -------------------------------------------------- */
+/* --- the tree as published: immutable, counted
+ * -------------------------------------------------- */
 struct ledger_snapshot {
     struct ledger_snapshot *next; /* among the spare ones */
     unsigned references;          /* under the ledger's lock */
@@ -60,10 +64,11 @@ struct ledger {
     uint64_t published_size;            /* equals the edge's: nothing waits for a signature */
     uint64_t stored_size;               /* of the newest row of ledger_checkpoints */
     uint64_t leaves_first;              /* index of leaves[0] */
-    struct merkle_hash *leaves;         /* of the latest batch: spares reading them back for the signer */
+    struct merkle_hash
+        *leaves; /* of the latest batch: spares reading them back for the signer */
     size_t n_leaves, cap_leaves;
 
-    pthread_mutex_t lock; /* the rest, but for the cache, which has its own */
+    pthread_mutex_t lock;              /* the rest, but for the cache, which has its own */
     struct ledger_snapshot *published; /* NULL until something was signed */
     struct ledger_snapshot *spare;
     unsigned n_spare;
@@ -73,65 +78,79 @@ struct ledger {
     struct tile_cache cache;
 };
 
-/* --- a batch, in this order (storage/committer.c) ------------------------------------------------- */
+/* --- a batch, in this order (storage/committer.c)
+ * ------------------------------------------------- */
 struct commit_tx {
     struct ledger *ledger;
     struct db *db;
     uint64_t stored; /* the checkpoint that this transaction stores */
 };
-/* ERR_OK, or ERR_UNAVAILABLE: why nothing that wants a receipt may be committed now. Tries to sign what a failed
- * signature left behind. *refused: nothing at all may be committed. */
+/* ERR_OK, or ERR_UNAVAILABLE: why nothing that wants a receipt may be committed now. Tries to
+ * sign what a failed signature left behind. *refused: nothing at all may be committed. */
 MUST_USE enum err ledger_batch_ready(struct ledger *l, bool *refused);
-/* Begins the transaction, takes in what another process appended, stores the newest checkpoint. */
+/* Begins the transaction, takes in what another process appended, stores the newest checkpoint.
+ */
 MUST_USE enum err ledger_batch_begin(struct ledger *l, struct commit_tx *tx);
-size_t ledger_batch_mark(const struct commit_tx *tx);        /* before a job ... */
-void ledger_batch_forget(struct commit_tx *tx, size_t mark); /* ... whose savepoint was rolled back */
-/* Writes the tiles and commits. An error: rolled back, nothing has happened; but *unknown: nobody knows what has
- * happened, and the caller stops the process. */
+size_t ledger_batch_mark(const struct commit_tx *tx); /* before a job ... */
+void ledger_batch_forget(struct commit_tx *tx,
+                         size_t mark); /* ... whose savepoint was rolled back */
+/* Writes the tiles and commits. An error: rolled back, nothing has happened; but *unknown:
+ * nobody knows what has happened, and the caller stops the process. */
 MUST_USE enum err ledger_batch_commit(struct commit_tx *tx, bool *unknown);
 void ledger_batch_abort(struct commit_tx *tx);
 /* Signs and publishes what is not signed yet; ERR_OK at once when there is nothing. */
 MUST_USE enum err ledger_batch_sign(struct ledger *l);
 
-/* --- signing and publishing (ledger_sign.c) ------------------------------------------------------- */
-/* Has the edge signed, in as many calls as it takes, and publishes it. Keeps what went wrong as the ledger's health. */
+/* --- signing and publishing (ledger_sign.c)
+ * ------------------------------------------------------- */
+/* Has the edge signed, in as many calls as it takes, and publishes it. Keeps what went wrong as
+ * the ledger's health. */
 MUST_USE enum err ledger_sign(struct ledger *l, struct db *db);
 /* The edge under this checkpoint of its size. */
-MUST_USE enum err ledger_publish(struct ledger *l, const struct checkpoint *c, const void *note, size_t len);
+MUST_USE enum err ledger_publish(struct ledger *l, const struct checkpoint *c, const void *note,
+                                 size_t len);
 /* Nothing is signed or committed from now on. Returns ERR_CONFLICT. */
 MUST_USE enum err ledger_refuse(struct ledger *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
-/* Appends the leaves of the rows up to `size` to the edge. ERR_NOT_FOUND: there are not so many. */
+/* Appends the leaves of the rows up to `size` to the edge. ERR_NOT_FOUND: there are not so
+ * many. */
 MUST_USE enum err ledger_catch_up(struct ledger *l, struct db *db, uint64_t size);
-struct ledger_snapshot *ledger_snapshot_take(struct ledger *l);         /* NULL: nothing is published */
+struct ledger_snapshot *ledger_snapshot_take(struct ledger *l); /* NULL: nothing is published */
 void ledger_snapshot_give(struct ledger *l, struct ledger_snapshot *s); /* NULL allowed */
 void ledger_snapshots_free(struct ledger *l);
 
-/* --- hashes (ledger_nodes.c) ---------------------------------------------------------------------- */
-/* Where proofs read: the edge, else full tiles. With db NULL a connection is borrowed when it is first needed. */
+/* --- hashes (ledger_nodes.c)
+ * ---------------------------------------------------------------------- */
+/* Where proofs read: the edge, else full tiles. With db NULL a connection is borrowed when it
+ * is first needed. */
 struct ledger_nodes {
     struct ledger *ledger;
     const struct tile_edge *edge;
     struct db *db;
     bool borrowed;
 };
-MUST_USE enum err ledger_node(void *nodes, unsigned level, uint64_t index, struct merkle_hash *out); /* a merkle_get */
+MUST_USE enum err ledger_node(void *nodes, unsigned level, uint64_t index,
+                              struct merkle_hash *out); /* a merkle_get */
 /* The hashes of a full tile that is not in the edge. */
-MUST_USE enum err ledger_full_tile(struct ledger_nodes *n, unsigned level, uint64_t index, struct merkle_hash out[TILE_WIDTH]);
+MUST_USE enum err ledger_full_tile(struct ledger_nodes *n, unsigned level, uint64_t index,
+                                   struct merkle_hash out[TILE_WIDTH]);
 void ledger_nodes_clear(struct ledger_nodes *n);
 DEFINE_AUTO_CLEAR(struct ledger_nodes, ledger_nodes_clear);
-MUST_USE enum err ledger_frontier(struct ledger_nodes *n, uint64_t size, struct merkle_frontier *out);
-/* The right edge of the tree of `size` leaves out of the rows: at most 255 of each tile level. */
+MUST_USE enum err ledger_frontier(struct ledger_nodes *n, uint64_t size,
+                                  struct merkle_frontier *out);
+/* The right edge of the tree of `size` leaves out of the rows: at most 255 of each tile level.
+ */
 MUST_USE enum err ledger_edge_load(struct db *db, uint64_t size, struct tile_edge *edge);
 
-/* --- rows (ledger_rows.c) ------------------------------------------------------------------------- */
+/* --- rows (ledger_rows.c)
+ * ------------------------------------------------------------------------- */
 struct entry_new {
     uint64_t index;
     int64_t time;
     const uint8_t *commitment; /* SHA256_SIZE */
     const uint8_t *salt;       /* LEAF_SALT_SIZE */
     const char *details;
-    const char *action, *actor;   /* actor: NULL for none */
-    struct uuid claim, artefact;  /* nil for none */
+    const char *action, *actor;  /* actor: NULL for none */
+    struct uuid claim, artefact; /* nil for none */
 };
 struct entry_row { /* details keeps its memory from row to row */
     uint64_t index;
@@ -144,13 +163,18 @@ struct entry_row { /* details keeps its memory from row to row */
 void leaf_of_row(int64_t time, const uint8_t commitment[SHA256_SIZE], struct leaf *out);
 MUST_USE enum err rows_count(struct db *db, uint64_t *size); /* the highest seq and one */
 MUST_USE enum err entry_insert(struct db *db, const struct entry_new *e);
-MUST_USE enum err entry_read(struct db *db, uint64_t index, struct entry_row *out); /* details initialised */
+MUST_USE enum err entry_read(struct db *db, uint64_t index,
+                             struct entry_row *out); /* details initialised */
 /* Leaf hashes of the rows from `first` on without a gap: *n <= max of them. */
-MUST_USE enum err rows_leaf_hashes(struct db *db, uint64_t first, size_t max, struct merkle_hash *out, size_t *n);
-MUST_USE enum err tile_insert(struct db *db, unsigned level, uint64_t index, const struct merkle_hash *hashes);
+MUST_USE enum err rows_leaf_hashes(struct db *db, uint64_t first, size_t max,
+                                   struct merkle_hash *out, size_t *n);
+MUST_USE enum err tile_insert(struct db *db, unsigned level, uint64_t index,
+                              const struct merkle_hash *hashes);
 /* ERR_CORRUPT when it is not there. */
-MUST_USE enum err tile_read(struct db *db, unsigned level, uint64_t index, struct merkle_hash out[TILE_WIDTH]);
-MUST_USE enum err checkpoint_insert(struct db *db, const struct checkpoint *c, const struct buf *note);
+MUST_USE enum err tile_read(struct db *db, unsigned level, uint64_t index,
+                            struct merkle_hash out[TILE_WIDTH]);
+MUST_USE enum err checkpoint_insert(struct db *db, const struct checkpoint *c,
+                                    const struct buf *note);
 MUST_USE enum err checkpoint_newest(struct db *db, struct buf *note); /* ERR_NOT_FOUND: none */
 
 #endif

@@ -1,10 +1,13 @@
-/* Hashes of the tree, wherever they are: in the right edge, in the cache of full tiles, in their rows.
+/* Hashes of the tree, wherever they are: in the right edge, in the cache of full tiles, in
+ * their rows.
  *
- * Invariants: a complete subtree that the edge does not hold lies in a full tile, and a full tile never changes, so that
- * the cache needs no invalidation and serves every size of the tree. The cache's lock is not held while a row is
- * read; two threads may read the same tile at the same time, which is harmless.
+ * Invariants: a complete subtree that the edge does not hold lies in a full tile, and a full
+ * tile never changes, so that the cache needs no invalidation and serves every size of the
+ * tree. The cache's lock is not held while a row is read; two threads may read the same tile at
+ * the same time, which is harmless.
  *
- *     a slot's nodes:  [ 256 hashes | 128 | 64 | 32 | 16 | 8 | 4 | 2 ]       row r begins at 512 - (512 >> r)
+ *     a slot's nodes:  [ 256 hashes | 128 | 64 | 32 | 16 | 8 | 4 | 2 ]       row r begins at
+ * 512 - (512 >> r)
  */
 #include "storage/ledger_internal.h"
 
@@ -15,7 +18,8 @@ static size_t node_row(unsigned row)
     return 2 * (size_t)TILE_WIDTH - ((2 * (size_t)TILE_WIDTH) >> row);
 }
 
-/* --- the cache ------------------------------------------------------------------------------ */
+/* --- the cache ------------------------------------------------------------------------------
+ */
 static struct tile_slot *cache_find(struct tile_cache *c, unsigned level, uint64_t index)
 {
     for (size_t i = 0; i < TILE_CACHE_SLOTS; i++) {
@@ -54,7 +58,8 @@ static bool cache_get(struct tile_cache *c, unsigned level, uint64_t index, size
     return slot != NULL;
 }
 
-static void cache_put(struct tile_cache *c, unsigned level, uint64_t index, const struct merkle_hash nodes[TILE_NODES])
+static void cache_put(struct tile_cache *c, unsigned level, uint64_t index,
+                      const struct merkle_hash nodes[TILE_NODES])
 {
     struct tile_slot *slot;
 
@@ -81,7 +86,8 @@ static enum err fill_rows(struct merkle_hash nodes[TILE_NODES])
     return ERR_OK;
 }
 
-/* --- reading -------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------
+ */
 static enum err connection(struct ledger_nodes *n, struct db **out)
 {
     if (n->db == NULL) {
@@ -100,8 +106,8 @@ void ledger_nodes_clear(struct ledger_nodes *n)
     n->borrowed = false;
 }
 
-static enum err tile_nodes(struct ledger_nodes *n, unsigned level, uint64_t index, size_t at, size_t count,
-                           struct merkle_hash *out)
+static enum err tile_nodes(struct ledger_nodes *n, unsigned level, uint64_t index, size_t at,
+                           size_t count, struct merkle_hash *out)
 {
     struct merkle_hash nodes[TILE_NODES];
     struct db *db;
@@ -129,7 +135,8 @@ enum err ledger_node(void *nodes, unsigned level, uint64_t index, struct merkle_
     return tile_nodes(n, level / TILE_HEIGHT, index >> shift, node_row(row) + place, 1, out);
 }
 
-enum err ledger_full_tile(struct ledger_nodes *n, unsigned level, uint64_t index, struct merkle_hash out[TILE_WIDTH])
+enum err ledger_full_tile(struct ledger_nodes *n, unsigned level, uint64_t index,
+                          struct merkle_hash out[TILE_WIDTH])
 {
     return tile_nodes(n, level, index, 0, TILE_WIDTH, out);
 }
@@ -149,9 +156,12 @@ enum err ledger_frontier(struct ledger_nodes *n, uint64_t size, struct merkle_fr
     return ERR_OK;
 }
 
-/* --- the edge ------------------------------------------------------------------------------- */
-/* The newest `count` hashes of a tile level above 0: the roots of as many full tiles below it. */
-static enum err roots_below(struct db *db, unsigned level, uint64_t end, unsigned count, struct merkle_hash *out)
+/* --- the edge -------------------------------------------------------------------------------
+ */
+/* The newest `count` hashes of a tile level above 0: the roots of as many full tiles below it.
+ */
+static enum err roots_below(struct db *db, unsigned level, uint64_t end, unsigned count,
+                            struct merkle_hash *out)
 {
     struct merkle_hash hashes[TILE_WIDTH];
 
@@ -162,13 +172,15 @@ static enum err roots_below(struct db *db, unsigned level, uint64_t end, unsigne
     return ERR_OK;
 }
 
-static enum err newest_leaves(struct db *db, uint64_t size, unsigned count, struct merkle_hash *out)
+static enum err newest_leaves(struct db *db, uint64_t size, unsigned count,
+                              struct merkle_hash *out)
 {
     size_t n;
 
     TRY(rows_leaf_hashes(db, size - count, count, out, &n));
-    return n == count ? ERR_OK : err_set(ERR_CORRUPT, "entry %llu of the log is not there",
-                                         (unsigned long long)(size - count + n));
+    return n == count ? ERR_OK
+                      : err_set(ERR_CORRUPT, "entry %llu of the log is not there",
+                                (unsigned long long)(size - count + n));
 }
 
 enum err ledger_edge_load(struct db *db, uint64_t size, struct tile_edge *edge)

@@ -1,7 +1,8 @@
-/* What is read from the ledger while it grows: the checkpoint, receipts, proofs, tiles, look-ups.
+/* What is read from the ledger while it grows: the checkpoint, receipts, proofs, tiles,
+ * look-ups.
  *
- * Invariant: one answer is made from one published snapshot: proof, checkpoint and size belong together. No lock is held
- * while rows are read. */
+ * Invariant: one answer is made from one published snapshot: proof, checkpoint and size belong
+ * together. No lock is held while rows are read. */
 #include "storage/db_internal.h"
 #include "storage/ledger_internal.h"
 #include "storage/statement.h"
@@ -9,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- the snapshot --------------------------------------------------------------------------- */
+/* --- the snapshot ---------------------------------------------------------------------------
+ */
 struct view { /* a snapshot held, and where its hashes come from */
     struct ledger *ledger;
     struct ledger_snapshot *snapshot;
@@ -49,8 +51,10 @@ enum err ledger_checkpoint(struct ledger *l, struct buf *note, uint64_t *size)
     return ERR_OK;
 }
 
-/* --- proofs --------------------------------------------------------------------------------- */
-enum err ledger_inclusion(struct ledger *l, uint64_t index, uint64_t size, struct merkle_proof *out)
+/* --- proofs ---------------------------------------------------------------------------------
+ */
+enum err ledger_inclusion(struct ledger *l, uint64_t index, uint64_t size,
+                          struct merkle_proof *out)
 {
     AUTO_CLEAR(view_clear) struct view v;
 
@@ -59,7 +63,8 @@ enum err ledger_inclusion(struct ledger *l, uint64_t index, uint64_t size, struc
     return merkle_inclusion(index, size, ledger_node, &v.nodes, out);
 }
 
-enum err ledger_consistency(struct ledger *l, uint64_t old_size, uint64_t size, struct merkle_proof *out)
+enum err ledger_consistency(struct ledger *l, uint64_t old_size, uint64_t size,
+                            struct merkle_proof *out)
 {
     AUTO_CLEAR(view_clear) struct view v;
 
@@ -91,7 +96,8 @@ enum err ledger_tile(struct ledger *l, unsigned level, uint64_t index, unsigned 
     return ERR_OK;
 }
 
-/* --- receipts ------------------------------------------------------------------------------- */
+/* --- receipts -------------------------------------------------------------------------------
+ */
 /* The leaf as the row makes it, if it is the one in the tree. */
 static enum err leaf_checked(struct view *v, const struct entry_row *row, struct leaf *out)
 {
@@ -101,7 +107,8 @@ static enum err leaf_checked(struct view *v, const struct entry_row *row, struct
     TRY(merkle_leaf_hash(out->bytes, sizeof(out->bytes), &hash));
     TRY(ledger_node(&v->nodes, 0, row->index, &in_tree));
     if (!equal_constant_time(hash.bytes, in_tree.bytes, sizeof(hash.bytes)))
-        return err_set(ERR_CORRUPT, "entry %llu of the log is not what was logged", (unsigned long long)row->index);
+        return err_set(ERR_CORRUPT, "entry %llu of the log is not what was logged",
+                       (unsigned long long)row->index);
     return ERR_OK;
 }
 
@@ -115,8 +122,8 @@ static enum err receipt_of(struct view *v, const struct entry_row *row, struct b
         return err_set(ERR_EXPIRED, "the details of this entry were erased");
     TRY(leaf_checked(v, row, &leaf));
     TRY(merkle_inclusion(row->index, s->checkpoint.size, ledger_node, &v->nodes, &proof));
-    return receipt_format(&leaf, row->salt, buf_text(&row->details), row->details.len, row->index, &proof,
-                          buf_text(&s->note), s->note.len, out);
+    return receipt_format(&leaf, row->salt, buf_text(&row->details), row->details.len,
+                          row->index, &proof, buf_text(&s->note), s->note.len, out);
 }
 
 enum err ledger_receipt(struct ledger *l, uint64_t index, struct buf *out)
@@ -138,7 +145,8 @@ enum err ledger_receipt(struct ledger *l, uint64_t index, struct buf *out)
     return e;
 }
 
-/* --- look-ups ------------------------------------------------------------------------------- */
+/* --- look-ups -------------------------------------------------------------------------------
+ */
 void ledger_entry_clear(struct ledger_entry *e)
 {
     free(e->details);
@@ -162,7 +170,8 @@ static void add(struct query *q, const char *piece)
     q->len += len;
 }
 
-/* The first column asked for is the most telling one and gives the index; a plus keeps the planner from the rest. */
+/* The first column asked for is the most telling one and gives the index; a plus keeps the
+ * planner from the rest. */
 static void add_column(struct query *q, bool wanted, const char *driving, const char *compared)
 {
     if (!wanted)
@@ -173,7 +182,8 @@ static void add_column(struct query *q, bool wanted, const char *driving, const 
 
 static void compose(const struct ledger_filter *f, struct query *q)
 {
-    bool column = f->artefact != NULL || f->claim != NULL || f->actor != NULL || f->action != NULL;
+    bool column =
+        f->artefact != NULL || f->claim != NULL || f->actor != NULL || f->action != NULL;
     bool by_time = !column && f->from != 0;
 
     add(q, "SELECT seq, time, details FROM ledger_entries ");
@@ -182,12 +192,14 @@ static void compose(const struct ledger_filter *f, struct query *q)
     add_column(q, f->claim != NULL, " AND claim = ?", " AND +claim = ?");
     add_column(q, f->actor != NULL, " AND actor = ?", " AND +actor = ?");
     add_column(q, f->action != NULL, " AND action = ?", " AND +action = ?");
-    add_column(q, f->from != 0, by_time ? " AND time >= ?" : " AND +time >= ?", " AND +time >= ?");
+    add_column(q, f->from != 0, by_time ? " AND time >= ?" : " AND +time >= ?",
+               " AND +time >= ?");
     add_column(q, f->to != 0, " AND +time < ?", by_time ? " AND time < ?" : " AND +time < ?");
     add(q, " ORDER BY seq LIMIT ?");
 }
 
-static void bind_filter(struct statement *s, const struct ledger_filter *f, uint64_t after, size_t max)
+static void bind_filter(struct statement *s, const struct ledger_filter *f, uint64_t after,
+                        size_t max)
 {
     if (after == UINT64_MAX)
         bind_int(s, -1);
@@ -226,8 +238,8 @@ static enum err read_entries(struct statement *s, struct ledger_entry *out, size
     }
 }
 
-enum err ledger_query(struct db *db, const struct ledger_filter *f, uint64_t after, struct ledger_entry *out, size_t max,
-                      size_t *n)
+enum err ledger_query(struct db *db, const struct ledger_filter *f, uint64_t after,
+                      struct ledger_entry *out, size_t max, size_t *n)
 {
     AUTO_CLEAR(statement_end) struct statement s;
     struct query q = {.len = 0};

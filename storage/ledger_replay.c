@@ -1,15 +1,17 @@
-/* The auditor's replay: everything that can be recomputed from the rows is, and what differs is reported.
+/* The auditor's replay: everything that can be recomputed from the rows is, and what differs is
+ * reported.
  *
  *     row        details + salt -> commitment              "commitment", or "erased"
  *                details -> the columns for look-ups       "columns"
  *     rows       seq without a gap                         "gap"
  *     leaves     -> full tiles, as the rows have them      "tile"
- *                -> the root at every stored checkpoint, and at the newest one in memory      "root"
+ *                -> the root at every stored checkpoint, and at the newest one in memory "root"
  *
- * Invariants: nothing that was written by the log is trusted but the checkpoints, and of those the newest came from the
- * signer. Rows are read in short snapshots, so that a replay of hours does not keep the WAL from being copied back; an
- * entry may lawfully be erased meanwhile. A missing row ends the recomputing of the tree (its leaf is unknown), not the checking
- * of rows. */
+ * Invariants: nothing that was written by the log is trusted but the checkpoints, and of those
+ * the newest came from the signer. Rows are read in short snapshots, so that a replay of hours
+ * does not keep the WAL from being copied back; an entry may lawfully be erased meanwhile. A
+ * missing row ends the recomputing of the tree (its leaf is unknown), not the checking of rows.
+ */
 #include "gateway/base/clock.h"
 #include "storage/db_internal.h"
 #include "storage/ledger_internal.h"
@@ -37,11 +39,12 @@ struct replay {
 
 struct full_row { /* texts keep their memory from row to row */
     struct entry_row entry;
-    struct buf action, actor; /* empty when null */
+    struct buf action, actor;    /* empty when null */
     struct uuid claim, artefact; /* nil when null */
 };
 
-static PRINTF_LIKE(4, 5) void report(struct replay *r, const char *kind, uint64_t index, const char *fmt, ...)
+static PRINTF_LIKE(4, 5) void report(struct replay *r, const char *kind, uint64_t index,
+                                     const char *fmt, ...)
 {
     char message[FINDING_MESSAGE_MAX];
     va_list args;
@@ -51,10 +54,12 @@ static PRINTF_LIKE(4, 5) void report(struct replay *r, const char *kind, uint64_
     va_end(args);
     if (strcmp(kind, "erased") != 0)
         r->findings++;
-    r->report(r->ctx, &(struct ledger_finding){.kind = kind, .index = index, .message = message});
+    r->report(r->ctx,
+              &(struct ledger_finding){.kind = kind, .index = index, .message = message});
 }
 
-/* --- one row -------------------------------------------------------------------------------- */
+/* --- one row --------------------------------------------------------------------------------
+ */
 static bool same_text(const struct buf *column, const json_t *details, const char *name)
 {
     const char *text = json_string_value(json_object_get(details, name));
@@ -87,8 +92,10 @@ static void check_columns(struct replay *r, const struct full_row *row)
 
     if (json_parse(e->details.data, e->details.len, &details) != ERR_OK)
         report(r, "columns", e->index, "its details are not JSON");
-    else if (!same_text(&row->action, details, "action") || !same_text(&row->actor, details, "actor") ||
-             !same_uuid(&row->claim, details, "claim") || !same_uuid(&row->artefact, details, "artefact"))
+    else if (!same_text(&row->action, details, "action") ||
+             !same_text(&row->actor, details, "actor") ||
+             !same_uuid(&row->claim, details, "claim") ||
+             !same_uuid(&row->artefact, details, "artefact"))
         report(r, "columns", e->index, "its look-up columns are not what its details say");
     else if (!same_time(e->time, details))
         report(r, "columns", e->index, "its time is not what its details say");
@@ -96,8 +103,10 @@ static void check_columns(struct replay *r, const struct full_row *row)
 
 static void check_erased(struct replay *r, const struct full_row *row)
 {
-    if (row->action.len != 0 || row->actor.len != 0 || !uuid_is_nil(&row->claim) || !uuid_is_nil(&row->artefact))
-        report(r, "columns", row->entry.index, "it was erased, but its look-up columns were not");
+    if (row->action.len != 0 || row->actor.len != 0 || !uuid_is_nil(&row->claim) ||
+        !uuid_is_nil(&row->artefact))
+        report(r, "columns", row->entry.index,
+               "it was erased, but its look-up columns were not");
     report(r, "erased", row->entry.index, "its details were erased");
 }
 
@@ -114,15 +123,18 @@ static enum err check_row(struct replay *r, const struct full_row *row)
         report(r, "commitment", e->index, "only one of details and salt is there");
         return ERR_OK;
     }
-    TRY(hmac_sha256(e->salt, sizeof(e->salt), buf_text(&e->details), e->details.len, commitment));
+    TRY(hmac_sha256(e->salt, sizeof(e->salt), buf_text(&e->details), e->details.len,
+                    commitment));
     if (memcmp(commitment, e->commitment, sizeof(commitment)) != 0)
         report(r, "commitment", e->index, "its details are not what was committed to");
     check_columns(r, row);
     return ERR_OK;
 }
 
-/* --- the tree ------------------------------------------------------------------------------- */
-static enum err check_tile(void *ctx, unsigned level, uint64_t index, const struct merkle_hash *hashes)
+/* --- the tree -------------------------------------------------------------------------------
+ */
+static enum err check_tile(void *ctx, unsigned level, uint64_t index,
+                           const struct merkle_hash *hashes)
 {
     struct replay *r = ctx;
     struct merkle_hash stored[TILE_WIDTH];
@@ -133,7 +145,8 @@ static enum err check_tile(void *ctx, unsigned level, uint64_t index, const stru
     else if (e != ERR_OK)
         return e;
     else if (memcmp(stored, hashes, sizeof(stored)) != 0)
-        report(r, "tile", index, "level %u: the stored tile is not what the entries make", level);
+        report(r, "tile", index, "level %u: the stored tile is not what the entries make",
+               level);
     return ERR_OK;
 }
 
@@ -143,7 +156,8 @@ static enum err check_root(struct replay *r, const char *whose, const struct che
 
     TRY(tile_edge_root(r->edge, &root));
     if (memcmp(root.bytes, c->root.bytes, sizeof(root.bytes)) != 0)
-        report(r, "root", c->size, "the entries do not make the root of the %s checkpoint of this size", whose);
+        report(r, "root", c->size,
+               "the entries do not make the root of the %s checkpoint of this size", whose);
     return ERR_OK;
 }
 
@@ -153,7 +167,8 @@ static enum err check_stored(struct replay *r, uint64_t size, const struct buf *
     struct checkpoint c;
     size_t text_len;
 
-    if (checkpoint_parse(buf_text(note), note->len, &c, &text_len) != ERR_OK || c.size != size) {
+    if (checkpoint_parse(buf_text(note), note->len, &c, &text_len) != ERR_OK ||
+        c.size != size) {
         report(r, "root", size, "the stored checkpoint of this size is damaged");
         return ERR_OK;
     }
@@ -164,7 +179,8 @@ static void check_gap(struct replay *r, uint64_t index)
 {
     if (index == r->next)
         return;
-    report(r, "gap", r->next, "entries %" PRIu64 " to %" PRIu64 " are not there", r->next, index - 1);
+    report(r, "gap", r->next, "entries %" PRIu64 " to %" PRIu64 " are not there", r->next,
+           index - 1);
     r->broken = true;
 }
 
@@ -183,7 +199,8 @@ static enum err check_leaf(struct replay *r, const struct entry_row *e)
     return ERR_OK;
 }
 
-/* --- reading -------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------
+ */
 struct stored { /* walks the stored checkpoints beside the rows */
     struct statement s;
     bool row;
@@ -204,7 +221,9 @@ static enum err stored_next(struct stored *c)
 
 static enum err stored_begin(struct replay *r, struct stored *c)
 {
-    TRY(statement_begin(&c->s, r->db, "SELECT size, note FROM ledger_checkpoints WHERE size > ? ORDER BY size"));
+    TRY(statement_begin(
+        &c->s, r->db,
+        "SELECT size, note FROM ledger_checkpoints WHERE size > ? ORDER BY size"));
     bind_u64(&c->s, r->next);
     return stored_next(c);
 }
@@ -244,14 +263,16 @@ static enum err replay_row(struct replay *r, const struct full_row *row, struct 
     return ERR_OK;
 }
 
-static enum err replay_rows(struct replay *r, struct full_row *row, struct stored *c, uint64_t *read)
+static enum err replay_rows(struct replay *r, struct full_row *row, struct stored *c,
+                            uint64_t *read)
 {
     AUTO_CLEAR(statement_end) struct statement s;
     bool more;
 
-    TRY(statement_begin(&s, r->db,
-                        "SELECT seq, time, commitment, salt, details, action, actor, claim, artefact"
-                        " FROM ledger_entries WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?"));
+    TRY(statement_begin(
+        &s, r->db,
+        "SELECT seq, time, commitment, salt, details, action, actor, claim, artefact"
+        " FROM ledger_entries WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?"));
     bind_u64(&s, r->next);
     bind_u64(&s, r->end);
     bind_int(&s, ROWS_AT_ONCE);
@@ -274,7 +295,8 @@ static enum err replay_rows(struct replay *r, struct full_row *row, struct store
 }
 
 /* One piece: at most ROWS_AT_ONCE rows of one snapshot of the database. */
-static enum err replay_piece(struct replay *r, struct full_row *row, struct buf *note, bool *more)
+static enum err replay_piece(struct replay *r, struct full_row *row, struct buf *note,
+                             bool *more)
 {
     uint64_t read, before = r->next;
     struct stored c = {.row = false, .note = *note};
@@ -291,7 +313,8 @@ static enum err replay_piece(struct replay *r, struct full_row *row, struct buf 
     return e;
 }
 
-/* --- the whole ------------------------------------------------------------------------------ */
+/* --- the whole ------------------------------------------------------------------------------
+ */
 /* Tiles that no entry makes, and checkpoints of more entries than there are. */
 static enum err check_counts(struct replay *r, struct db *db)
 {
@@ -301,17 +324,20 @@ static enum err check_counts(struct replay *r, struct db *db)
     TRY(rows_count(db, &rows));
     for (unsigned shift = TILE_HEIGHT; shift < 64; shift += TILE_HEIGHT)
         expected += rows >> shift;
-    TRY(statement_begin(&s, db, "SELECT (SELECT count(*) FROM ledger_tiles),"
-                                " (SELECT count(*) FROM ledger_checkpoints WHERE size > ?)"));
+    TRY(statement_begin(&s, db,
+                        "SELECT (SELECT count(*) FROM ledger_tiles),"
+                        " (SELECT count(*) FROM ledger_checkpoints WHERE size > ?)"));
     bind_u64(&s, rows);
     TRY(statement_find(&s));
     tiles = read_u64(&s);
     beyond = read_u64(&s);
     TRY(statement_read(&s));
     if (tiles > expected)
-        report(r, "tile", 0, "%" PRIu64 " tiles are stored, the entries make %" PRIu64, tiles, expected);
+        report(r, "tile", 0, "%" PRIu64 " tiles are stored, the entries make %" PRIu64, tiles,
+               expected);
     if (beyond > 0)
-        report(r, "root", rows, "%" PRIu64 " checkpoints are of more entries than there are", beyond);
+        report(r, "root", rows, "%" PRIu64 " checkpoints are of more entries than there are",
+               beyond);
     return ERR_OK;
 }
 
@@ -323,8 +349,8 @@ static enum err replay_begin(struct replay *r)
     TRY(rows_count(db, &r->end));
     TRY(check_counts(r, db));
     if (r->newest != NULL && r->newest->checkpoint.size > r->end)
-        report(r, "gap", r->end, "%" PRIu64 " entries were signed, %" PRIu64 " are there", r->newest->checkpoint.size,
-               r->end);
+        report(r, "gap", r->end, "%" PRIu64 " entries were signed, %" PRIu64 " are there",
+               r->newest->checkpoint.size, r->end);
     return ERR_OK;
 }
 
@@ -344,8 +370,10 @@ static enum err replay_all(struct replay *r, struct full_row *row,
     return ERR_OK;
 }
 
-enum err ledger_replay(struct ledger *l, void (*report_to)(void *ctx, const struct ledger_finding *f),
-                       void (*progress)(void *ctx, uint64_t done, uint64_t all), void *ctx, uint64_t *findings)
+enum err ledger_replay(struct ledger *l,
+                       void (*report_to)(void *ctx, const struct ledger_finding *f),
+                       void (*progress)(void *ctx, uint64_t done, uint64_t all), void *ctx,
+                       uint64_t *findings)
 {
     AUTO_FREE struct tile_edge *edge = malloc(sizeof(*edge));
     struct replay r = {.ledger = l, .report = report_to, .ctx = ctx, .edge = edge};

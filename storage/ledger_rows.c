@@ -1,8 +1,8 @@
 /* The rows of the ledger: entries, full tiles, checkpoints. The only SQL of the tree.
  *
- * Invariants: seq is the index of the leaf, from 0, without a gap; a tile row is written once, in the transaction
- * that writes the row of its last leaf. Erasing takes salt, details and look-up columns, and cuts the time to what the
- * leaf says of it. */
+ * Invariants: seq is the index of the leaf, from 0, without a gap; a tile row is written once,
+ * in the transaction that writes the row of its last leaf. Erasing takes salt, details and
+ * look-up columns, and cuts the time to what the leaf says of it. */
 #include "gateway/base/clock.h"
 #include "storage/committer.h"
 #include "storage/ledger_internal.h"
@@ -24,7 +24,8 @@ void leaf_of_row(int64_t time, const uint8_t commitment[SHA256_SIZE], struct lea
     memcpy(out->bytes + 9, commitment, SHA256_SIZE);
 }
 
-/* A row that we are about to write for the first time: to a job, "exists" would mean something of its own. */
+/* A row that we are about to write for the first time: to a job, "exists" would mean something
+ * of its own. */
 static enum err unheard_of(enum err e)
 {
     return e == ERR_EXISTS ? err_set(ERR_CORRUPT, "the log: %s", err_message(e)) : e;
@@ -44,9 +45,10 @@ enum err entry_insert(struct db *db, const struct entry_new *e)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db,
-                        "INSERT INTO ledger_entries(seq, time, commitment, salt, details, action,"
-                        " claim, artefact, actor) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+    TRY(statement_begin(
+        &s, db,
+        "INSERT INTO ledger_entries(seq, time, commitment, salt, details, action,"
+        " claim, artefact, actor) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     bind_u64(&s, e->index);
     bind_int(&s, e->time);
     bind_blob(&s, e->commitment, SHA256_SIZE);
@@ -63,8 +65,9 @@ enum err entry_read(struct db *db, uint64_t index, struct entry_row *out)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db,
-                        "SELECT seq, time, commitment, salt, details FROM ledger_entries WHERE seq = ?"));
+    TRY(statement_begin(
+        &s, db,
+        "SELECT seq, time, commitment, salt, details FROM ledger_entries WHERE seq = ?"));
     bind_u64(&s, index);
     TRY(statement_find(&s));
     out->index = read_u64(&s);
@@ -79,7 +82,8 @@ enum err entry_read(struct db *db, uint64_t index, struct entry_row *out)
     return statement_read(&s);
 }
 
-enum err rows_leaf_hashes(struct db *db, uint64_t first, size_t max, struct merkle_hash *out, size_t *n)
+enum err rows_leaf_hashes(struct db *db, uint64_t first, size_t max, struct merkle_hash *out,
+                          size_t *n)
 {
     AUTO_CLEAR(statement_end) struct statement s;
     bool row;
@@ -110,18 +114,21 @@ enum err rows_leaf_hashes(struct db *db, uint64_t first, size_t max, struct merk
     }
 }
 
-enum err tile_insert(struct db *db, unsigned level, uint64_t index, const struct merkle_hash *hashes)
+enum err tile_insert(struct db *db, unsigned level, uint64_t index,
+                     const struct merkle_hash *hashes)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db, "INSERT INTO ledger_tiles(level, idx, hashes) VALUES(?, ?, ?)"));
+    TRY(statement_begin(&s, db,
+                        "INSERT INTO ledger_tiles(level, idx, hashes) VALUES(?, ?, ?)"));
     bind_int(&s, level);
     bind_u64(&s, index);
     bind_blob(&s, hashes, TILE_BYTES);
     return unheard_of(statement_run(&s));
 }
 
-enum err tile_read(struct db *db, unsigned level, uint64_t index, struct merkle_hash out[TILE_WIDTH])
+enum err tile_read(struct db *db, unsigned level, uint64_t index,
+                   struct merkle_hash out[TILE_WIDTH])
 {
     AUTO_CLEAR(statement_end) struct statement s;
     bool row;
@@ -142,8 +149,9 @@ enum err checkpoint_insert(struct db *db, const struct checkpoint *c, const stru
     AUTO_CLEAR(statement_end) struct statement s;
 
     /* Another process may have stored the same one. */
-    TRY(statement_begin(&s, db,
-                        "INSERT OR IGNORE INTO ledger_checkpoints(size, note, signed_at) VALUES(?, ?, ?)"));
+    TRY(statement_begin(
+        &s, db,
+        "INSERT OR IGNORE INTO ledger_checkpoints(size, note, signed_at) VALUES(?, ?, ?)"));
     bind_u64(&s, c->size);
     bind_text(&s, buf_text(note));
     bind_int(&s, clock_now());
@@ -154,13 +162,15 @@ enum err checkpoint_newest(struct db *db, struct buf *note)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db, "SELECT note FROM ledger_checkpoints ORDER BY size DESC LIMIT 1"));
+    TRY(statement_begin(&s, db,
+                        "SELECT note FROM ledger_checkpoints ORDER BY size DESC LIMIT 1"));
     TRY(statement_find(&s));
     read_append(&s, note);
     return statement_read(&s);
 }
 
-/* --- erasing -------------------------------------------------------------------------------- */
+/* --- erasing --------------------------------------------------------------------------------
+ */
 static enum err entry_exists(struct db *db, uint64_t index)
 {
     AUTO_CLEAR(statement_end) struct statement s;

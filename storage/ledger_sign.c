@@ -1,18 +1,20 @@
 /* The talk with the signer, and publishing.
  *
- * The signer stands at some size and signs what continues it; `signer_tree` is what we think of where it stands. Each
- * answer corrects that, until it has signed the edge:
+ * The signer stands at some size and signs what continues it; `signer_tree` is what we think of
+ * where it stands. Each answer corrects that, until it has signed the edge:
  *
  *     asked (first, n leaves)      it answers                            then
- *     n > 0                        a checkpoint of first + n             go on behind it, or publish
- *     n = 0, or others signed      a checkpoint of another size S        stand at S
+ *     n > 0                        a checkpoint of first + n             go on behind it, or
+ * publish n = 0, or others signed      a checkpoint of another size S        stand at S
  *                                  conflict, it stands at S != first     stand at S
- *                                  conflict, it stands at first          the trees differ: refuse
+ *                                  conflict, it stands at first          the trees differ:
+ * refuse
  *
- * Standing at S means: our rows reach S (else they were put back to an older state: refuse), and the root there is the
- * signed one if we were shown it (else rows were changed: refuse).
+ * Standing at S means: our rows reach S (else they were put back to an older state: refuse),
+ * and the root there is the signed one if we were shown it (else rows were changed: refuse).
  *
- * Invariants: what is published was signed, and its root is the edge's own; the signer only ever gets leaves that are durable.
+ * Invariants: what is published was signed, and its root is the edge's own; the signer only
+ * ever gets leaves that are durable.
  */
 #include "gateway/base/encode.h"
 #include "storage/ledger_internal.h"
@@ -22,11 +24,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WHAT_TO_DO "do not run it, restore the newer one (docs/operations.md, \"The log does not fit\")"
+#define WHAT_TO_DO                                                                             \
+    "do not run it, restore the newer one (docs/operations.md, \"The log does not fit\")"
 
 enum { ROOT_TEXT = BASE64_SIZE(MERKLE_HASH_SIZE) };
 
-/* --- health --------------------------------------------------------------------------------- */
+/* --- health ---------------------------------------------------------------------------------
+ */
 static void health_set(struct ledger *l, enum err e, bool refused)
 {
     struct err_info info;
@@ -61,22 +65,28 @@ static enum err refuse_older(struct ledger *l, uint64_t signed_size)
 
     TRY(tile_edge_root(l->edge, &root));
     (void)base64_encode(BASE64_STANDARD, root.bytes, sizeof(root.bytes), text);
-    return ledger_refuse(l, "%llu entries were signed, this database has %llu (root %s): an older copy; " WHAT_TO_DO,
+    return ledger_refuse(l,
+                         "%llu entries were signed, this database has %llu (root %s): an older "
+                         "copy; " WHAT_TO_DO,
                          (unsigned long long)signed_size, (unsigned long long)size, text);
 }
 
-static enum err refuse_different(struct ledger *l, uint64_t size, const struct merkle_hash *root,
+static enum err refuse_different(struct ledger *l, uint64_t size,
+                                 const struct merkle_hash *root,
                                  const struct merkle_hash *signed_root)
 {
     char ours[ROOT_TEXT], theirs[ROOT_TEXT];
 
     (void)base64_encode(BASE64_STANDARD, root->bytes, sizeof(root->bytes), ours);
-    (void)base64_encode(BASE64_STANDARD, signed_root->bytes, sizeof(signed_root->bytes), theirs);
-    return ledger_refuse(l, "at %llu entries root %s was signed, this database has %s; " WHAT_TO_DO,
-                         (unsigned long long)size, theirs, ours);
+    (void)base64_encode(BASE64_STANDARD, signed_root->bytes, sizeof(signed_root->bytes),
+                        theirs);
+    return ledger_refuse(
+        l, "at %llu entries root %s was signed, this database has %s; " WHAT_TO_DO,
+        (unsigned long long)size, theirs, ours);
 }
 
-/* --- publishing ----------------------------------------------------------------------------- */
+/* --- publishing -----------------------------------------------------------------------------
+ */
 static void snapshot_free(struct ledger_snapshot *s)
 {
     if (s == NULL)
@@ -146,7 +156,8 @@ void ledger_snapshots_free(struct ledger *l)
     }
 }
 
-enum err ledger_publish(struct ledger *l, const struct checkpoint *c, const void *note, size_t len)
+enum err ledger_publish(struct ledger *l, const struct checkpoint *c, const void *note,
+                        size_t len)
 {
     struct ledger_snapshot *s = snapshot_new(l), *before;
     enum err e;
@@ -172,7 +183,8 @@ enum err ledger_publish(struct ledger *l, const struct checkpoint *c, const void
     return ERR_OK;
 }
 
-/* --- what the signer gets ------------------------------------------------------------------- */
+/* --- what the signer gets -------------------------------------------------------------------
+ */
 enum err ledger_catch_up(struct ledger *l, struct db *db, uint64_t size)
 {
     AUTO_FREE struct merkle_hash *leaves = malloc(ROWS_AT_ONCE * sizeof(*leaves));
@@ -183,19 +195,22 @@ enum err ledger_catch_up(struct ledger *l, struct db *db, uint64_t size)
     while (tile_edge_size(l->edge) < size) {
         uint64_t missing = size - tile_edge_size(l->edge);
 
-        TRY(rows_leaf_hashes(db, tile_edge_size(l->edge), missing < ROWS_AT_ONCE ? (size_t)missing : ROWS_AT_ONCE,
-                             leaves, &n));
+        TRY(rows_leaf_hashes(db, tile_edge_size(l->edge),
+                             missing < ROWS_AT_ONCE ? (size_t)missing : ROWS_AT_ONCE, leaves,
+                             &n));
         if (n == 0)
-            return err_set(ERR_NOT_FOUND, "the log has %llu entries", (unsigned long long)tile_edge_size(l->edge));
+            return err_set(ERR_NOT_FOUND, "the log has %llu entries",
+                           (unsigned long long)tile_edge_size(l->edge));
         for (size_t i = 0; i < n; i++)
-            TRY(tile_edge_append(l->edge, &leaves[i], NULL, NULL)); /* who wrote the rows wrote their tiles */
+            TRY(tile_edge_append(l->edge, &leaves[i], NULL,
+                                 NULL)); /* who wrote the rows wrote their tiles */
     }
     return ERR_OK;
 }
 
 /* *leaves points into the latest batch, or into *heap when the rows had to be read. */
-static enum err leaves_from(struct ledger *l, struct db *db, uint64_t first, size_t n, struct merkle_hash **heap,
-                            const struct merkle_hash **leaves)
+static enum err leaves_from(struct ledger *l, struct db *db, uint64_t first, size_t n,
+                            struct merkle_hash **heap, const struct merkle_hash **leaves)
 {
     size_t have;
 
@@ -208,11 +223,13 @@ static enum err leaves_from(struct ledger *l, struct db *db, uint64_t first, siz
         return ERR_NOMEM;
     TRY(rows_leaf_hashes(db, first, n, *heap, &have));
     *leaves = *heap;
-    return have == n ? ERR_OK : err_set(ERR_CORRUPT, "entry %llu of the log is not there",
-                                        (unsigned long long)(first + have));
+    return have == n ? ERR_OK
+                     : err_set(ERR_CORRUPT, "entry %llu of the log is not there",
+                               (unsigned long long)(first + have));
 }
 
-/* --- rounds --------------------------------------------------------------------------------- */
+/* --- rounds ---------------------------------------------------------------------------------
+ */
 struct round { /* one question and its answer */
     struct merkle_frontier asked;
     size_t n;
@@ -242,25 +259,29 @@ static enum err stand_at(struct ledger *l, struct db *db, const struct round *r,
     return ERR_OK;
 }
 
-static enum err take_checkpoint(struct ledger *l, struct db *db, const struct round *r, bool *done)
+static enum err take_checkpoint(struct ledger *l, struct db *db, const struct round *r,
+                                bool *done)
 {
     struct checkpoint c;
     size_t text_len;
 
     TRY(checkpoint_parse(buf_text(&r->note), r->note.len, &c, &text_len));
     if (r->n > 0 && c.size < r->asked.size)
-        return err_set(ERR_INTERNAL, "the signer answered with a smaller tree than it was given");
+        return err_set(ERR_INTERNAL,
+                       "the signer answered with a smaller tree than it was given");
     TRY(stand_at(l, db, r, c.size, &c.root));
     *done = c.size == tile_edge_size(l->edge);
     return *done ? ledger_publish(l, &c, r->note.data, r->note.len) : ERR_OK;
 }
 
-static enum err take_conflict(struct ledger *l, struct db *db, const struct round *r, uint64_t first)
+static enum err take_conflict(struct ledger *l, struct db *db, const struct round *r,
+                              uint64_t first)
 {
     if (r->signed_size != first)
         return stand_at(l, db, r, r->signed_size, NULL);
-    return ledger_refuse(l, "at %llu entries this database differs from what was signed (%s); " WHAT_TO_DO,
-                         (unsigned long long)first, err_message(ERR_CONFLICT));
+    return ledger_refuse(
+        l, "at %llu entries this database differs from what was signed (%s); " WHAT_TO_DO,
+        (unsigned long long)first, err_message(ERR_CONFLICT));
 }
 
 /* Prepares the question: n = 0 asks where the signer stands. */
