@@ -270,6 +270,7 @@ static bool characters_valid(const char *note, size_t len)
  * byte further on. */
 static enum err note_split(const char *note, size_t len, size_t *text_len)
 {
+    *text_len = 0;
     if (len > NOTE_MAX)
         return err_set(ERR_TOO_LARGE, "a note of more than %d bytes", NOTE_MAX);
     if (!characters_valid(note, len))
