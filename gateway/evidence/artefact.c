@@ -8,10 +8,31 @@
 #include <stdio.h>
 #include <string.h>
 
+static bool may_read_claim(struct db *db, const struct principal *p, const struct uuid *id)
+{
+    struct claim_record claim;
+    return authority_claim(db, id, p, ACTION_CLAIM_READ, &claim, NULL, NULL) == ERR_OK;
+}
+
+/* Only links to claims the caller may read are shown: a moved letter does not tell whose claim it strayed to. If the claim it was
+ * sent to is not among them, the first that is stands in its place. */
 static enum err view_fill(struct db *db, const struct principal *p, struct artefact_view *v)
 {
+    size_t all = 0, kept = 0;
+    bool sent_to_shown = false;
     v->mine = person_is(&v->record.uploader, p);
-    return link_list(db, &v->record.id, v->links, &v->n_links);
+    TRY(link_list(db, &v->record.id, v->links, &all));
+    for (size_t i = 0; i < all; i++) {
+        if (!may_read_claim(db, p, &v->links[i].claim))
+            continue;
+        v->links[kept] = v->links[i];
+        sent_to_shown = sent_to_shown || uuid_equal(&v->links[kept].claim, &v->record.claim);
+        kept++;
+    }
+    v->n_links = kept;
+    if (!sent_to_shown && !v->mine && kept > 0)
+        v->record.claim = v->links[0].claim;
+    return ERR_OK;
 }
 
 static enum err reach(struct db *db, const struct principal *p, const struct uuid *id,
@@ -31,13 +52,13 @@ enum err artefact_get(struct evidence *ev, const struct principal *p, const stru
     return view_fill(db, p, out);
 }
 
-enum err artefact_view_of(struct evidence *ev, const struct principal *p,
-                          const struct artefact_record *a, struct artefact_view *out)
+void artefact_view_new(const struct artefact_record *a, struct artefact_view *out)
 {
-    AUTO(db_read_end) struct db *db = NULL;
-    TRY(db_read_begin(ev->parts.db, &db));
     out->record = *a;
-    return view_fill(db, p, out);
+    out->mine = true;
+    out->n_links = 1;
+    out->links[0] = (struct link_record){
+        .artefact = a->id, .claim = a->claim, .by = a->uploader, .created_at = a->received_at};
 }
 
 enum err artefact_receipt(struct evidence *ev, const struct principal *p, const struct uuid *id,

@@ -11,8 +11,8 @@ struct artefact_view {
     size_t n_links;
 };
 MUST_USE enum err artefact_get(struct evidence *ev, const struct principal *p, const struct uuid *id, struct artefact_view *out);
-/* What the sender sees at once in the answer to an upload. */
-MUST_USE enum err artefact_view_of(struct evidence *ev, const struct principal *p, const struct artefact_record *a, struct artefact_view *out);
+/* What the sender is answered about what was just committed: one link, to the claim it was sent to. */
+void artefact_view_new(const struct artefact_record *a, struct artefact_view *out);
 
 struct artefact_query {
     const char *kind; /* NULL: any */

@@ -55,6 +55,7 @@ static enum err view_fill(struct db *db, const struct principal *p, uint32_t rel
 {
     v->yours = (relations & REL_CLAIMANT) != 0;
     v->personal = sees_personal(p, relations);
+    v->special = permission_sees_harmful(p, relations) || principal_has(p, ROLE_CLAIMS_SYSTEM);
     TRY(party_list(db, &v->record.id, v->parties, &v->n_parties));
     return assigned_list(db, &v->record.id, v->assigned, &v->n_assigned);
 }

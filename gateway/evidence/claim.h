@@ -16,6 +16,7 @@ struct claim_view {
     struct claim_record record;
     bool personal; /* name, date of birth, NINO may be shown to this caller */
     bool yours;    /* the caller is the claimant */
+    bool special;  /* the caller may know of the special rules (whoever sees harmful evidence) */
     struct party_record parties[PARTIES_MAX];
     size_t n_parties;
     char assigned[ASSIGNED_MAX][SUBJECT_MAX + 1];

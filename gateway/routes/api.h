@@ -1,0 +1,64 @@
+/* The adapters between HTTP and the domain: one thin function for each call of the API.
+ *
+ * A call is a row of the table in routes.c. `api_handle` identifies the caller, runs the row's function and turns an error into a problem (problem.c), so that a
+ * function reads straight down:  parse -> ask the domain -> reply.
+ */
+#ifndef GATEWAY_ROUTES_API_H
+#define GATEWAY_ROUTES_API_H
+
+#include "gateway/auth/authenticate.h"
+#include "gateway/evidence/evidence.h"
+#include "gateway/http/exchange.h"
+
+struct api { /* http_context of the API's listener */
+    struct evidence *evidence;
+    struct authenticator *auth;
+    struct ledger *ledger;
+    struct db_pool *db;
+    bool advertise_hsts;
+};
+
+struct api_call {
+    enum err (*run)(struct http_exchange *x, const struct principal *p);
+};
+
+/* The table; stays for the life of the program. */
+const struct http_route *api_routes(size_t *n);
+
+/* --- shared by the rooms of gateway/routes/ --- */
+static inline struct api *api_of(struct http_exchange *x)
+{
+    return http_context(x);
+}
+void api_handle(struct http_exchange *x);
+/* ERR_OK, or the reply (401, 403, 503) has been made. */
+MUST_USE enum err api_caller(struct http_exchange *x, struct principal *out);
+/* Replies with the problem for an error. */
+void api_problem(struct http_exchange *x, enum err e);
+/* A path parameter as an id: REFUSAL_NOT_FOUND if it is none. */
+MUST_USE enum err api_id(const struct http_exchange *x, const char *name, struct uuid *out);
+/* The JSON body: an object, application/json. Steals nothing: json_decref. */
+MUST_USE enum err api_body(const struct http_exchange *x, json_t **out);
+/* Refuses query arguments that are not in the NULL-terminated list, or that stand twice. */
+MUST_USE enum err api_query_known(const struct http_exchange *x, const char *const *names);
+/* limit= (1..max, default given) and cursor= */
+MUST_USE enum err api_page(const struct http_exchange *x, size_t standard, size_t max, size_t *limit, struct uuid *after);
+/* Adds "next" and a Link header when there may be more. */
+void api_page_next(struct http_exchange *x, json_t *body, const struct uuid *last);
+
+extern const struct api_call CLAIM_CREATE, CLAIM_CHANGE, CLAIM_GET, CLAIM_LIST, CLAIM_HISTORY;
+extern const struct api_call ARTEFACT_LIST, ARTEFACT_GET, ARTEFACT_RECEIPT, ARTEFACT_LINK_MAKE, ARTEFACT_LINK_REMOVE, ARTEFACT_CONTENT;
+extern const struct api_call ASSESSMENT_CREATE, ASSESSMENT_GET, CHOICE_EVENT, CONSENT_CREATE, CONSENT_LIST;
+extern const struct api_call LOG_PROOF, LOG_TILE;
+
+/* The upload with a raw body: streamed, so it has functions of its own. */
+void put_begin(struct http_exchange *x);
+void put_piece(struct http_exchange *x, const void *data, size_t len);
+void put_finish(struct http_exchange *x);
+void put_done(struct http_exchange *x);
+
+/* Without a caller. */
+void log_checkpoint_handle(struct http_exchange *x);
+void problem_page_handle(struct http_exchange *x);
+
+#endif

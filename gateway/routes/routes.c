@@ -1,0 +1,68 @@
+/* The API as one table: every path the gateway answers on its public listener. docs/openapi.yaml describes the same rows; a test compares the two. */
+#include "gateway/routes/api.h"
+
+enum { JSON_BODY_MAX = 64 * 1024 };
+
+#define READ(path, label, call)                                                                    \
+    {.method = "GET", .pattern = path, .name = label, .body = BODY_NONE, .handle = api_handle, .meta = &(call)}
+#define WRITE(verb, path, label, call)                                                             \
+    {.method = verb,                                                                               \
+     .pattern = path,                                                                              \
+     .name = label,                                                                                \
+     .body = BODY_COLLECT,                                                                         \
+     .body_max = JSON_BODY_MAX,                                                                    \
+     .handle = api_handle,                                                                         \
+     .meta = &(call)}
+
+static const struct http_route ROUTES[] = {
+    WRITE("POST", "/v1/claims", "claim.create", CLAIM_CREATE),
+    READ("/v1/claims", "claim.list", CLAIM_LIST),
+    READ("/v1/claims/{claim}", "claim.get", CLAIM_GET),
+    WRITE("PATCH", "/v1/claims/{claim}", "claim.change", CLAIM_CHANGE),
+    READ("/v1/claims/{claim}/history", "claim.history", CLAIM_HISTORY),
+
+    {.method = "POST",
+     .pattern = "/v1/claims/{claim}/artefacts",
+     .name = "artefact.create",
+     .body = BODY_STREAM,
+     .begin = put_begin,
+     .piece = put_piece,
+     .finish = put_finish,
+     .done = put_done},
+    READ("/v1/claims/{claim}/artefacts", "artefact.list", ARTEFACT_LIST),
+    READ("/v1/artefacts/{id}", "artefact.get", ARTEFACT_GET),
+    READ("/v1/artefacts/{id}/content", "artefact.content", ARTEFACT_CONTENT),
+    READ("/v1/artefacts/{id}/receipt", "artefact.receipt", ARTEFACT_RECEIPT),
+    WRITE("POST", "/v1/artefacts/{id}/links", "link.make", ARTEFACT_LINK_MAKE),
+    {.method = "DELETE",
+     .pattern = "/v1/artefacts/{id}/links/{claim}",
+     .name = "link.remove",
+     .body = BODY_NONE,
+     .handle = api_handle,
+     .meta = &ARTEFACT_LINK_REMOVE},
+
+    WRITE("POST", "/v1/claims/{claim}/assessments", "assessment.create", ASSESSMENT_CREATE),
+    READ("/v1/assessments/{id}", "assessment.get", ASSESSMENT_GET),
+    WRITE("POST", "/v1/assessments/{id}/choice", "choice.record", CHOICE_EVENT),
+    WRITE("POST", "/v1/claims/{claim}/consents", "consent.create", CONSENT_CREATE),
+    READ("/v1/claims/{claim}/consents", "consent.list", CONSENT_LIST),
+
+    {.method = "GET",
+     .pattern = "/log/checkpoint",
+     .name = "log.checkpoint",
+     .body = BODY_NONE,
+     .handle = log_checkpoint_handle},
+    READ("/log/proof", "log.proof", LOG_PROOF),
+    READ("/log/tile/{rest...}", "log.tile", LOG_TILE),
+    {.method = "GET",
+     .pattern = "/problems/{name}",
+     .name = "problem.page",
+     .body = BODY_NONE,
+     .handle = problem_page_handle},
+};
+
+const struct http_route *api_routes(size_t *n)
+{
+    *n = ARRAY_LEN(ROUTES);
+    return ROUTES;
+}

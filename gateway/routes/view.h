@@ -1,0 +1,20 @@
+/* The JSON that callers see, made from the domain's views (shapes: docs/openapi.yaml). New references. */
+#ifndef GATEWAY_ROUTES_VIEW_H
+#define GATEWAY_ROUTES_VIEW_H
+
+#include "gateway/base/json.h"
+#include "gateway/evidence/artefact.h"
+#include "gateway/evidence/choice.h"
+#include "gateway/evidence/claim.h"
+#include "gateway/evidence/consent.h"
+
+json_t *view_claim(const struct claim_view *v);
+json_t *view_artefact(const struct artefact_record *a, bool mine); /* without links */
+json_t *view_artefact_whole(const struct artefact_view *v);
+json_t *view_assessment(const struct assessment_view *v, const struct principal *p);
+json_t *view_assessment_new(const struct assessment_record *a);
+json_t *view_choice_event(const struct choice_event *e);
+json_t *view_consent(const struct consent_record *c);
+void view_put_id(json_t *object, const char *name, const struct uuid *id); /* null for the nil id */
+
+#endif
