@@ -4,8 +4,8 @@
  * after a reply no more of the route runs but `done`; a refusal reaches the client, or the
  * connection ends: a half-read body is never taken for the next request.
  *
- * A reply can be queued at the head or at the end, never in between. A refused body is therefore read away
- * first; not so if its length alone is past the cap, or if the client waits for 100 (Continue): then the answer
+ * A reply can be queued at the head, which ends the connection, or at the end, never in between. A refused body is
+ * therefore read away first; not so if its length alone is past the cap, or if the client waits for 100 (Continue): then the answer
  * goes out at once, and the closing connection is read empty by the reaper. */
 #include "gateway/http/exchange_private.h"
 
@@ -78,9 +78,7 @@ static enum MHD_Result settle_at_head(struct http_exchange *x)
 {
     int64_t cap = (int64_t)x->server->config.limits.drain_bytes;
 
-    if (!http_has_body(x))
-        return reply_queue(x);
-    if (waits_for_continue(x) || x->facts.content_length > cap)
+    if (http_has_body(x) && (waits_for_continue(x) || x->facts.content_length > cap))
         return reply_queue_last(x);
     drain_begin(x);
     return MHD_YES;
@@ -190,10 +188,9 @@ static enum MHD_Result at_head(struct http_exchange *x, const char *method, cons
     body_begin(x);
     if (http_replied(x))
         return settle_at_head(x);
-    if (!http_has_body(x))
-        return complete(x);
     x->stage = STAGE_BODY;
-    conn_phase_set(x->conn, CONN_BODY);
+    if (http_has_body(x))
+        conn_phase_set(x->conn, CONN_BODY);
     return MHD_YES;
 }
 
