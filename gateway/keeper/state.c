@@ -330,6 +330,8 @@ enum err state_open(const char *path, const struct note_verifier *log_key,
     int taken;
 
     out->fd = -1;
+    if (fd < 0 && errno == ELOOP)
+        return err_set(ERR_DENIED, "the state file must not be a symbolic link");
     if (fd < 0)
         return err_errno("opening the state file");
     TRY(check_strict(fd));
