@@ -13,9 +13,6 @@
 struct api { /* http_context of the API's listener */
     struct evidence *evidence;
     struct authenticator *auth;
-    struct ledger *ledger;
-    struct db_pool *db;
-    bool advertise_hsts;
 };
 
 struct api_call {

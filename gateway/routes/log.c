@@ -1,39 +1,33 @@
-/* The log as a third party verifies it: checkpoint for everybody, proofs and tiles for whom the table lets (C2SP tlog-tiles). */
+/* The log over HTTP: checkpoint, proofs, tiles (paths of C2SP tlog-tiles). */
 #include "gateway/base/encode.h"
-#include "crypto/tile.h"
+#include "gateway/evidence/transparency.h"
 #include "gateway/routes/api.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 void log_checkpoint_handle(struct http_exchange *x)
 {
     AUTO_CLEAR(buf_clear) struct buf note;
-    uint64_t size = 0;
     buf_init(&note, NOTE_MAX);
-    enum err e = ledger_checkpoint(api_of(x)->ledger, &note, &size);
+    enum err e = transparency_checkpoint(api_of(x)->evidence, &note);
     if (e == ERR_OK)
         http_reply_bytes(x, 200, "text/plain; charset=utf-8", note.data, note.len);
     else
         api_problem(x, e);
 }
 
-static enum err may_read_log(const struct principal *p)
+static enum err number_argument(const struct http_exchange *x, const char *name, bool *present,
+                                uint64_t *out)
 {
-    struct access access = {.action = ACTION_LOG_READ, .relations = REL_ANY, .status = PERMISSION_NO_ARTEFACT};
-    return permission_check(p, &access, NULL, NULL) == PERMIT ? ERR_OK : refuse(REFUSAL_NOT_PERMITTED);
-}
-
-static enum err number_argument(const struct http_exchange *x, const char *name, bool *present, uint64_t *out)
-{
+    enum { DIGITS_MAX = 18 };
     const char *text = http_query(x, name);
     char *end = NULL;
     *present = text != NULL;
     if (!text)
         return ERR_OK;
     *out = strtoull(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || strlen(text) > 19)
+    if (*text < '0' || *text > '9' || *end || strlen(text) > DIGITS_MAX)
         return refuse_because(REFUSAL_INVALID_REQUEST, "%s must be a number", name);
     return ERR_OK;
 }
@@ -49,52 +43,49 @@ static json_t *proof_json(const struct merkle_proof *proof)
     return list;
 }
 
-/* ?leaf=N: inclusion of an entry; ?from=N: consistency with the tree of N entries. Both against ?size= or the newest checkpoint. */
-static enum err proof_run(struct http_exchange *x, const struct principal *p)
+/* ?leaf=N: inclusion of an entry; ?from=N: consistency with the tree of N entries; both against ?size= or the newest checkpoint. */
+static enum err proof_find(struct http_exchange *x, const struct principal *p, json_t *body,
+                           struct log_proof *proof)
 {
     static const char *const KNOWN[] = {"leaf", "from", "size", NULL};
     bool by_leaf = false, by_from = false, sized = false;
-    uint64_t leaf = 0, from = 0, size = 0, newest = 0;
-    struct merkle_proof proof;
-    AUTO_CLEAR(buf_clear) struct buf note;
-    buf_init(&note, NOTE_MAX);
-    TRY(may_read_log(p));
+    uint64_t leaf = 0, from = 0;
     TRY(api_query_known(x, KNOWN));
     TRY(number_argument(x, "leaf", &by_leaf, &leaf));
     TRY(number_argument(x, "from", &by_from, &from));
-    TRY(number_argument(x, "size", &sized, &size));
-    TRY(ledger_checkpoint(api_of(x)->ledger, &note, &newest));
-    size = sized ? size : newest;
-    if (by_leaf == by_from || size > newest || (by_leaf && leaf >= size) || (by_from && from > size))
-        return refuse_because(REFUSAL_INVALID_REQUEST, "say leaf= or from=, within the log");
-    if (by_leaf)
-        TRY(ledger_inclusion(api_of(x)->ledger, leaf, size, &proof));
-    else
-        TRY(ledger_consistency(api_of(x)->ledger, from, size, &proof));
-    json_t *body = json_object();
+    TRY(number_argument(x, "size", &sized, &proof->size));
+    if (by_leaf == by_from)
+        return refuse_because(REFUSAL_INVALID_REQUEST, "say either leaf= or from=");
     json_put_int(body, by_leaf ? "leaf" : "from", (json_int_t)(by_leaf ? leaf : from));
-    json_put_int(body, "size", (json_int_t)size);
-    json_put(body, "proof", proof_json(&proof));
-    json_put_text(body, "checkpoint", buf_text(&note));
-    http_reply_json(x, 200, body);
-    return ERR_OK;
+    struct evidence *ev = api_of(x)->evidence;
+    return by_leaf ? transparency_inclusion(ev, p, leaf, proof) : transparency_consistency(ev, p, from, proof);
+}
+
+static enum err proof_run(struct http_exchange *x, const struct principal *p)
+{
+    struct log_proof proof = {.size = 0};
+    AUTO(json_free) json_t *body = json_object();
+    buf_init(&proof.checkpoint, NOTE_MAX);
+    enum err e = proof_find(x, p, body, &proof);
+    if (e == ERR_OK) {
+        json_put_int(body, "size", (json_int_t)proof.size);
+        json_put(body, "proof", proof_json(&proof.proof));
+        json_put_text(body, "checkpoint", buf_text(&proof.checkpoint));
+        http_reply_json(x, 200, TAKE(body));
+    }
+    buf_clear(&proof.checkpoint);
+    return e;
 }
 const struct api_call LOG_PROOF = {proof_run};
 
 static enum err tile_run(struct http_exchange *x, const struct principal *p)
 {
-    unsigned level = 0, width = 0;
-    uint64_t index = 0;
-    TRY(may_read_log(p));
-    if (tile_path_parse(http_param(x, "rest"), &level, &index, &width) != ERR_OK)
-        return refuse(REFUSAL_NOT_FOUND);
-    AUTO_FREE struct merkle_hash *hashes = calloc(256, sizeof(*hashes));
+    enum { TILE_WIDTH = 256 };
+    unsigned width = 0;
+    AUTO_FREE struct merkle_hash *hashes = calloc(TILE_WIDTH, sizeof(*hashes));
     if (!hashes)
         return err_set(ERR_NOMEM, "tile");
-    enum err e = ledger_tile(api_of(x)->ledger, level, index, width, hashes);
-    if (e == ERR_NOT_FOUND)
-        return refuse(REFUSAL_NOT_FOUND);
-    TRY(e);
+    TRY(transparency_tile(api_of(x)->evidence, p, http_param(x, "rest"), hashes, &width));
     http_reply_bytes(x, 200, "application/octet-stream", hashes, width * sizeof(*hashes));
     return ERR_OK;
 }

@@ -1,0 +1,183 @@
+/* The sealing pass: whatever the sizes of the pieces, the blob opens to the same bytes, with and without the worker. */
+#include "gateway/evidence/seal.h"
+
+#include "crypto/checksum.h"
+#include "crypto/secret.h"
+#include "tests/support/suite.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const uint8_t KEY[AGE_PAYLOAD_KEY_SIZE] = {7};
+static const uint8_t NONCE[AGE_NONCE_SIZE] = {9};
+
+static struct blob_store *store_make(char *path)
+{
+    struct blob_store *store = NULL;
+    ck_assert_ptr_nonnull(mkdtemp(path));
+    ck_assert_int_eq(blob_store_open_fs(path, &store), ERR_OK);
+    return store;
+}
+
+static uint8_t byte_at(uint64_t i)
+{
+    return (uint8_t)(i * 131 + (i >> 8) * 7 + (i >> 16));
+}
+
+static void check_opens(struct blob_store *store, const struct uuid *id, uint64_t size,
+                        const struct sealed *sealed)
+{
+    struct blob_reader *reader = NULL;
+    struct age_stream *stream = NULL;
+    struct checksum sum = {.block = NULL};
+    uint8_t *in = malloc(AGE_SEALED_CHUNK_SIZE), *out = malloc(AGE_CHUNK_SIZE), digest[32];
+    ck_assert_int_eq(blob_open(store, id, &reader), ERR_OK);
+    ck_assert_uint_eq(blob_size(reader), sealed->sealed_size);
+    ck_assert_uint_eq(sealed->sealed_size, age_sealed_size(size));
+    ck_assert_int_eq(age_stream_new(&stream), ERR_OK);
+    ck_assert_int_eq(age_open_begin(stream, KEY), ERR_OK);
+    ck_assert_int_eq(checksum_begin(&sum), ERR_OK);
+    ck_assert_int_eq(blob_read(reader, 0, in, AGE_NONCE_SIZE), ERR_OK);
+    ck_assert_mem_eq(in, NONCE, AGE_NONCE_SIZE);
+    ck_assert_int_eq(checksum_update(&sum, in, AGE_NONCE_SIZE), ERR_OK);
+    for (uint64_t k = 0; k < age_chunk_count(size); k++) {
+        bool last = k + 1 == age_chunk_count(size);
+        size_t len = last ? (size_t)(size - k * AGE_CHUNK_SIZE) : AGE_CHUNK_SIZE;
+        ck_assert_int_eq(blob_read(reader, age_chunk_offset(k), in, len + AGE_TAG_SIZE), ERR_OK);
+        ck_assert_int_eq(checksum_update(&sum, in, len + AGE_TAG_SIZE), ERR_OK);
+        ck_assert_int_eq(age_open_chunk(stream, k, last, in, len + AGE_TAG_SIZE, out), ERR_OK);
+        for (size_t i = 0; i < len; i += 997)
+            ck_assert_uint_eq(out[i], byte_at(k * AGE_CHUNK_SIZE + i));
+    }
+    ck_assert_int_eq(checksum_final(&sum, digest), ERR_OK);
+    ck_assert_mem_eq(digest, sealed->checksum, sizeof(digest));
+    checksum_clear(&sum);
+    age_stream_free(stream);
+    blob_reader_free(reader);
+    free(in);
+    free(out);
+}
+
+static void seal_size(struct sealer_pool *pool, struct blob_store *store, uint64_t size, size_t piece)
+{
+    struct sealer *s = NULL;
+    struct blob_writer *w = NULL;
+    struct sealed sealed;
+    struct uuid id = uuid_new();
+    uint8_t *data = malloc(piece), digest[32];
+    struct sha256 whole = {.ctx = NULL};
+    ck_assert_int_eq(sha256_begin(&whole), ERR_OK);
+    ck_assert_int_eq(sealer_take(pool, &s), ERR_OK);
+    ck_assert_int_eq(blob_begin(store, &id, &w), ERR_OK);
+    ck_assert_int_eq(seal_begin(s, KEY, NONCE, w), ERR_OK);
+    for (uint64_t at = 0; at < size; at += piece) {
+        size_t len = size - at < piece ? (size_t)(size - at) : piece;
+        for (size_t i = 0; i < len; i++)
+            data[i] = byte_at(at + i);
+        ck_assert_int_eq(sha256_update(&whole, data, len), ERR_OK);
+        ck_assert_int_eq(seal_write(s, data, len), ERR_OK);
+    }
+    ck_assert_int_eq(seal_finish(s, &sealed), ERR_OK);
+    ck_assert_int_eq(sha256_final(&whole, digest), ERR_OK);
+    ck_assert_mem_eq(sealed.sha256, digest, sizeof(digest));
+    ck_assert_uint_eq(sealed.size, size);
+    ck_assert_int_eq(blob_flush(w), ERR_OK);
+    ck_assert_int_eq(blob_publish(w), ERR_OK);
+    check_opens(store, &id, size, &sealed);
+    blob_writer_free(w);
+    sealer_give(s);
+    sha256_clear(&whole);
+    free(data);
+}
+
+START_TEST(every_boundary_opens_again)
+{
+    char path[] = "/tmp/seal-XXXXXX";
+    struct blob_store *store = store_make(path);
+    struct sealer_pool *pool = NULL;
+    ck_assert_int_eq(sealer_pool_new(2, 1, &pool), ERR_OK);
+    static const uint64_t SIZES[] = {0,      1,      65535,  65536,  65537,   131072, 262143,
+                                     262144, 262145, 524288, 524289, 5000000};
+    for (size_t i = 0; i < ARRAY_LEN(SIZES); i++) {
+        seal_size(pool, store, SIZES[i], 16384);
+        seal_size(pool, store, SIZES[i], 1000003);
+    }
+    sealer_pool_free(pool);
+    blob_store_free(store);
+}
+END_TEST
+
+START_TEST(large_bodies_by_the_worker)
+{
+    char path[] = "/tmp/seal-XXXXXX";
+    struct blob_store *store = store_make(path);
+    struct sealer_pool *pool = NULL;
+    ck_assert_int_eq(sealer_pool_new(2, 1, &pool), ERR_OK);
+    static const uint64_t SIZES[] = {SEAL_ASIDE, SEAL_ASIDE + 1, SEAL_ASIDE + SEAL_BLOCK,
+                                     SEAL_ASIDE + 5 * SEAL_BLOCK, 40000001};
+    for (size_t i = 0; i < ARRAY_LEN(SIZES); i++)
+        seal_size(pool, store, SIZES[i], 16384);
+    seal_size(pool, store, 3, 16384); /* the same sealer, small again */
+    sealer_pool_free(pool);
+    blob_store_free(store);
+}
+END_TEST
+
+START_TEST(given_back_in_mid_upload)
+{
+    char path[] = "/tmp/seal-XXXXXX";
+    struct blob_store *store = store_make(path);
+    struct sealer_pool *pool = NULL;
+    ck_assert_int_eq(sealer_pool_new(1, 1, &pool), ERR_OK);
+    uint8_t *data = calloc(1, SEAL_BLOCK);
+    for (int blocks = 0; blocks < 40; blocks += 13) {
+        struct sealer *s = NULL, *none = NULL;
+        struct blob_writer *w = NULL;
+        struct uuid id = uuid_new();
+        struct blob_reader *reader = NULL;
+        ck_assert_int_eq(sealer_take(pool, &s), ERR_OK);
+        ck_assert_int_eq(sealer_take(pool, &none), ERR_BUSY);
+        ck_assert_int_eq(blob_begin(store, &id, &w), ERR_OK);
+        ck_assert_int_eq(seal_begin(s, KEY, NONCE, w), ERR_OK);
+        for (int i = 0; i < blocks; i++)
+            ck_assert_int_eq(seal_write(s, data, SEAL_BLOCK), ERR_OK);
+        sealer_give(s);
+        blob_writer_free(w);
+        ck_assert_int_eq(blob_open(store, &id, &reader), ERR_NOT_FOUND);
+    }
+    free(data);
+    sealer_pool_free(pool);
+    blob_store_free(store);
+}
+END_TEST
+
+START_TEST(hash_only_and_sniffing)
+{
+    struct sealer_pool *pool = NULL;
+    struct sealer *s = NULL;
+    struct sealed sealed;
+    uint8_t digest[32];
+    char type[SNIFF_TYPE_MAX + 1];
+    ck_assert_int_eq(sealer_pool_new(1, 0, &pool), ERR_OK);
+    ck_assert_int_eq(sealer_take(pool, &s), ERR_OK);
+    ck_assert_int_eq(seal_begin(s, NULL, NULL, NULL), ERR_OK);
+    ck_assert_int_eq(seal_write(s, "%PDF-1.7\n", 9), ERR_OK);
+    ck_assert_int_eq(seal_finish(s, &sealed), ERR_OK);
+    ck_assert_int_eq(sha256_once("%PDF-1.7\n", 9, digest), ERR_OK);
+    ck_assert_mem_eq(sealed.sha256, digest, sizeof(digest));
+    ck_assert_uint_eq(sealed.sealed_size, 0);
+    ck_assert_int_eq(seal_sniff(s, type), ERR_OK);
+    ck_assert_str_eq(type, "application/pdf");
+    sealer_give(s);
+    sealer_pool_free(pool);
+}
+END_TEST
+
+int main(void)
+{
+    if (crypto_init() != ERR_OK)
+        return EXIT_FAILURE;
+    return SUITE_RUN("evidence/seal", every_boundary_opens_again, large_bodies_by_the_worker,
+                     given_back_in_mid_upload, hash_only_and_sniffing);
+}
