@@ -156,7 +156,7 @@ static MUST_USE enum err verify_token(const struct attempt *t, const char *token
     struct jwt_head head;
     struct jwt_claims read;
     const struct issuer *issuer;
-    uint64_t generation;
+    uint64_t generation = 0;
     int64_t until;
 
     TRY(jwt_head_read(token, len, &head));
@@ -259,8 +259,8 @@ enum err authenticate(struct authenticator *a, const char *authorization,
                         .n = n,
                         .wall_us = clock_now(),
                         .steady_ms = clock_steady_ms()};
-    const char *token;
-    size_t len;
+    const char *token = "";
+    size_t len = 0;
 
     *out = (struct principal){.roles = 0};
     if (authorization == NULL)
