@@ -7,7 +7,7 @@ enum { SWEEP_ROWS = 1000 }; /* at once: nobody waits long behind a sweep */
 
 enum err idempotency_insert(struct db *db, const struct idempotency_record *r, const void *answer, size_t len)
 {
-    AUTO_CLEAR(statement_end) struct statement s;
+    AUTO_CLEAR(statement_end) struct statement s = {0};
 
     if (len > IDEMPOTENCY_ANSWER_MAX)
         return err_set(ERR_TOO_LARGE, "the answer is too large to be kept");

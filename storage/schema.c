@@ -92,13 +92,20 @@ static const char *const schema_1[] = {
     ") STRICT, WITHOUT ROWID",
     "CREATE INDEX artefact_links_by_artefact ON artefact_links(artefact, claim) WHERE removal = 0",
 
-    /* The header that opens an artefact. Whoever destroys this row destroys the artefact. */
+    /* The header that opens an artefact, by way of its slot. */
     "CREATE TABLE headers("
     "  artefact BLOB PRIMARY KEY REFERENCES artefacts(id),"
     "  key_id   TEXT NOT NULL,"
-    "  header   BLOB NOT NULL"
+    "  slot     INTEGER NOT NULL" /* in header_slots */
     ") STRICT, WITHOUT ROWID",
     "CREATE INDEX headers_by_key ON headers(key_id, artefact)",
+
+    /* The bytes of the headers: whoever zeroes them destroys the artefact. Rows are appended and overwritten by as many
+     * bytes, never deleted or resized; storage/record_header.c says why. */
+    "CREATE TABLE header_slots("
+    "  slot   INTEGER PRIMARY KEY,"
+    "  header BLOB NOT NULL"
+    ") STRICT",
 
     /* An assessment of a claim, which may be recorded. */
     "CREATE TABLE assessments("

@@ -1,0 +1,160 @@
+/* Every statement that the records use is asked for its plan: none may walk a whole table or sort aside. */
+#include "tests/unit/storage/records_fixture.h"
+
+#include "storage/db_internal.h"
+
+static size_t n;
+static struct claim_record claims[2];
+static struct artefact_record artefacts[2];
+
+static void list_claims_every_way(void)
+{
+    struct person someone = person("someone");
+
+    for (unsigned mask = 0; mask < 16; mask++) {
+        struct claim_filter f = {.now = 1};
+
+        if (mask & 1)
+            f.external_reference = "R";
+        if (mask & 2)
+            f.stage = "evidence";
+        if (mask & 4)
+            f.party = &someone;
+        if (mask & 8)
+            f.assigned_to = "worker";
+        ok(claim_list(db, &f, &nil, claims, 2, &n));
+    }
+}
+
+static void list_artefacts_every_way(const struct uuid *claim)
+{
+    struct person someone = person("someone");
+
+    for (unsigned mask = 0; mask < 32; mask++) {
+        struct artefact_filter f = {.by_status = mask & 1, .hide_harmful = mask & 2};
+
+        if (mask & 4)
+            f.kind = "further_evidence";
+        if (mask & 8)
+            f.unless_uploader = &someone;
+        if (mask & 16)
+            f.only_uploader = &someone;
+        ok(artefact_list(db, claim, &f, &nil, artefacts, 2, &n));
+    }
+}
+
+static void use_the_rest_of_the_lists(const struct uuid *claim, const struct uuid *artefact)
+{
+    static struct party_record parties[PARTIES_MAX];
+    static char assigned[ASSIGNED_MAX][SUBJECT_MAX + 1];
+    static struct link_record links[LINKS_MAX];
+    struct assessment_record assessment;
+    struct choice_event choice = {.event_id = "e"};
+    struct consent_record consent = {.event_id = "e", .claim = *claim};
+    struct read_session_record session;
+    uint64_t count;
+    struct uuid id;
+
+    ok(party_list(db, claim, parties, &n));
+    ok(party_replace(db, claim, NULL, 0));
+    ok(assigned_list(db, claim, assigned, &n));
+    ok(assigned_replace(db, claim, NULL, 0));
+    ok(link_list(db, artefact, links, &n));
+    ok(link_remove(db, artefact, claim, 1));
+    ok(artefact_list_assessment(db, claim, artefacts, 2, &n));
+    ok(artefact_each(db, &nil, artefacts, 2, &n));
+    ok(artefact_status_change(db, artefact, ARTEFACT_AVAILABLE, ARTEFACT_RESTRICTED, ""));
+    ok(header_put(db, artefact, "k", "h", 1));
+    ok(header_put(db, artefact, "k", "H", 1));
+    ok(header_list_key(db, "k", &nil, &id, 1, &n));
+    ok(header_count_key(db, "k", &count));
+    ok(header_remove(db, artefact));
+    ok(assessment_list(db, claim, &assessment, 1, &n));
+    fails(ERR_CONFLICT, choice_insert(db, &choice));
+    ok(choice_list(db, claim, &choice, 1, &n));
+    fails(ERR_NOT_FOUND, choice_find(db, claim, "e", &choice));
+    ok(consent_insert(db, &consent));
+    ok(consent_list(db, claim, &consent, 1, &n));
+    ok(read_session_list_open(db, &session, 1, &n));
+    fails(ERR_NOT_FOUND, read_session_close(db, claim, 1, 1));
+    ok(idempotency_sweep(db, 1));
+}
+
+static void use_the_look_ups(const struct uuid *id)
+{
+    AUTO_CLEAR(buf_clear) struct buf b;
+    struct idempotency_record r;
+    struct person someone = person("someone");
+    bool there;
+
+    buf_init(&b, 100);
+    fails(ERR_NOT_FOUND, claim_find(db, &nil, claims));
+    fails(ERR_NOT_FOUND, claim_find_reference(db, "none", claims));
+    ok(claim_find(db, id, claims));
+    ok(claim_update(db, claims));
+    fails(ERR_NOT_FOUND, artefact_find(db, &nil, artefacts));
+    ok(artefact_exists(db, &nil, &there));
+    fails(ERR_NOT_FOUND, header_get(db, &nil, &b));
+    fails(ERR_NOT_FOUND, idempotency_find(db, &someone, "k", 1, &r, &b));
+}
+
+/* A step of a plan that costs more the more rows there are. The open sessions' own index holds the open ones only. */
+static bool is_costly(const char *step)
+{
+    if (strstr(step, "TEMP B-TREE"))
+        return true;
+    return strncmp(step, "SCAN", 4) == 0 && !strstr(step, "CONSTANT ROW") && !strstr(step, "read_sessions_open");
+}
+
+static void check_plan(const char *sql)
+{
+    char explain[4096];
+    sqlite3_stmt *s;
+
+    (void)snprintf(explain, sizeof(explain), "EXPLAIN QUERY PLAN %s", sql);
+    ck_assert_int_eq(sqlite3_prepare_v2(db->handle, explain, -1, &s, NULL), SQLITE_OK);
+    while (sqlite3_step(s) == SQLITE_ROW) {
+        const char *step = (const char *)sqlite3_column_text(s, 3);
+
+        ck_assert_msg(!is_costly(step), "%s\n%s", step, sql);
+    }
+    (void)sqlite3_finalize(s);
+}
+
+START_TEST(no_statement_walks_a_table_or_sorts_aside)
+{
+    struct uuid claim, artefact;
+    size_t checked = 0;
+
+    open_records();
+    claim = new_claim("R", "someone");
+    artefact = new_artefact(&claim, "someone");
+    list_claims_every_way();
+    list_artefacts_every_way(&claim);
+    use_the_rest_of_the_lists(&claim, &artefact);
+    use_the_look_ups(&claim);
+    for (size_t i = 0; i < STATEMENT_SLOTS; i++) {
+        if (db->slots[i].handle && !strstr(sqlite3_sql(db->slots[i].handle), "sqlite_schema")) {
+            check_plan(sqlite3_sql(db->slots[i].handle));
+            checked++;
+        }
+    }
+    ck_assert_uint_gt(checked, 60);
+    ck_assert_uint_lt(db->kept, STATEMENTS_KEPT_MAX); /* else some escaped the check */
+    close_records();
+}
+END_TEST
+
+START_TEST(the_check_knows_a_bad_plan)
+{
+    ck_assert(is_costly("SCAN artefacts"));
+    ck_assert(is_costly("SCAN a USING INDEX artefacts_by_assessment"));
+    ck_assert(is_costly("USE TEMP B-TREE FOR ORDER BY"));
+    ck_assert(!is_costly("SEARCH a USING PRIMARY KEY (id=?)"));
+}
+END_TEST
+
+int main(void)
+{
+    return SUITE_RUN("storage/record_plans", no_statement_walks_a_table_or_sorts_aside, the_check_knows_a_bad_plan);
+}
