@@ -10,12 +10,23 @@
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORGE_TEXT_MAX = 8192 };
+/* Text on the heap. */
+static inline __attribute__((format(printf, 1, 2))) char *forge_text(const char *format, ...)
+{
+    char *out = NULL;
+    va_list args;
+
+    va_start(args, format);
+    ck_assert_int_ge(vasprintf(&out, format, args), 0);
+    va_end(args);
+    return out;
+}
 
 /* base64url of bytes; heap. */
 static inline char *forge_b64(const void *data, size_t len)
@@ -47,10 +58,9 @@ static inline char *forge_rsa_jwk(EVP_PKEY *key, const char *more)
 {
     char *n = forge_number(key, OSSL_PKEY_PARAM_RSA_N, 0);
     char *e = forge_number(key, OSSL_PKEY_PARAM_RSA_E, 0);
-    char *out = NULL;
+    char *out;
 
-    ck_assert_int_gt(
-        asprintf(&out, "{\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"%s\"%s}", n, e, more), 0);
+    out = forge_text("{\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"%s\"%s}", n, e, more);
     free(n);
     free(e);
     return out;
@@ -61,12 +71,10 @@ static inline char *forge_ec_jwk(EVP_PKEY *key, const char *crv, int coordinate,
 {
     char *x = forge_number(key, OSSL_PKEY_PARAM_EC_PUB_X, coordinate);
     char *y = forge_number(key, OSSL_PKEY_PARAM_EC_PUB_Y, coordinate);
-    char *out = NULL;
+    char *out;
 
-    ck_assert_int_gt(asprintf(&out,
-                              "{\"kty\":\"EC\",\"crv\":\"%s\",\"x\":\"%s\",\"y\":\"%s\"%s}",
-                              crv, x, y, more),
-                     0);
+    out = forge_text("{\"kty\":\"EC\",\"crv\":\"%s\",\"x\":\"%s\",\"y\":\"%s\"%s}", crv, x, y,
+                     more);
     free(x);
     free(y);
     return out;
@@ -76,9 +84,9 @@ static inline char *forge_ec_jwk(EVP_PKEY *key, const char *crv, int coordinate,
 static inline char *forge_unsigned(const char *header, const char *claims)
 {
     char *h = forge_b64(header, strlen(header)), *c = forge_b64(claims, strlen(claims));
-    char *out = NULL;
+    char *out;
 
-    ck_assert_int_gt(asprintf(&out, "%s.%s", h, c), 0);
+    out = forge_text("%s.%s", h, c);
     free(h);
     free(c);
     return out;
@@ -88,9 +96,9 @@ static inline char *forge_unsigned(const char *header, const char *claims)
 static inline char *forge_with_signature(const char *header, const char *claims,
                                          const void *signature, size_t len)
 {
-    char *body = forge_unsigned(header, claims), *s = forge_b64(signature, len), *out = NULL;
+    char *body = forge_unsigned(header, claims), *s = forge_b64(signature, len), *out;
 
-    ck_assert_int_gt(asprintf(&out, "%s.%s", body, s), 0);
+    out = forge_text("%s.%s", body, s);
     free(body);
     free(s);
     return out;
