@@ -1,9 +1,10 @@
 /* The authenticator from outside, for the integration tests.
  *
- *     auth_tool [--ca FILE] ISSUER AUDIENCE JWKS_URL TOKEN
- *     auth_tool [--ca FILE] ISSUER AUDIENCE JWKS_URL -     one token a line, one answer a line
- *     auth_tool permissions                                the permission table as Markdown
+ *     auth_tool [OPTION VALUE]... ISSUER AUDIENCE JWKS_URL TOKEN
+ *     auth_tool [OPTION VALUE]... ISSUER AUDIENCE JWKS_URL -   one token a line, one answer each
+ *     auth_tool permissions                                    the permission table as Markdown
  *
+ * Options: --ca FILE (of the URL's server), --client-ca FILE, --certificate FILE (the peer's, DER).
  * An answer is "principal <issuer> <subject> <client> <role,role>" or "failure <error> <detail>
  * <message>". With a token the exit status is 0 for a principal, 1 for a failure. */
 #include "gateway/auth/authenticate.h"
@@ -13,11 +14,19 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LINE_MAX_BYTES = 1 << 21, PAGE_MAX_BYTES = 1 << 16, CACHE = 64 };
+enum { LINE_MAX_BYTES = 1 << 21, PAGE_MAX_BYTES = 1 << 16, CACHE = 64, CERTIFICATE_MAX = 1 << 16 };
+
+struct options {
+    struct issuer_config issuer;
+    struct auth_config auth;
+    struct auth_der certificate; /* data NULL: none */
+    const char *token;
+};
 
 static int usage(void)
 {
-    (void)fprintf(stderr, "usage: auth_tool [--ca FILE] ISSUER AUDIENCE JWKS_URL TOKEN|-\n"
+    (void)fprintf(stderr, "usage: auth_tool [--ca FILE] [--client-ca FILE] [--certificate FILE]\n"
+                          "                 ISSUER AUDIENCE JWKS_URL TOKEN|-\n"
                           "       auth_tool permissions\n");
     return 2;
 }
@@ -46,7 +55,7 @@ static void print_principal(const struct principal *p)
     (void)printf("\n");
 }
 
-static int answer(struct authenticator *a, const char *token)
+static int answer(struct authenticator *a, const struct options *o, const char *token)
 {
     AUTO_CLEAR(buf_clear) struct buf header;
     struct principal p;
@@ -55,7 +64,8 @@ static int answer(struct authenticator *a, const char *token)
     buf_init(&header, LINE_MAX_BYTES);
     e = buf_printf(&header, "Bearer %s", token);
     if (e == ERR_OK)
-        e = authenticate(a, buf_text(&header), NULL, 0, &p);
+        e = authenticate(a, buf_text(&header), &o->certificate,
+                         o->certificate.data == NULL ? 0 : 1, &p);
     if (e == ERR_OK)
         print_principal(&p);
     else
@@ -64,20 +74,62 @@ static int answer(struct authenticator *a, const char *token)
     return e == ERR_OK ? 0 : 1;
 }
 
-static int answer_lines(struct authenticator *a)
+static int answer_lines(struct authenticator *a, const struct options *o)
 {
     static char line[LINE_MAX_BYTES];
 
     while (fgets(line, sizeof(line), stdin) != NULL) {
         line[strcspn(line, "\n")] = '\0';
-        (void)answer(a, line);
+        (void)answer(a, o, line);
     }
     return 0;
 }
 
+static bool read_certificate(const char *path, struct auth_der *out)
+{
+    static uint8_t data[CERTIFICATE_MAX];
+    FILE *f = fopen(path, "rb");
+
+    if (f == NULL)
+        return false;
+    out->len = fread(data, 1, sizeof(data), f);
+    out->data = data;
+    return fclose(f) == 0 && out->len > 0;
+}
+
+static bool read_option(const char *name, const char *value, struct options *o)
+{
+    if (strcmp(name, "--ca") == 0)
+        o->issuer.ca_file = value;
+    else if (strcmp(name, "--client-ca") == 0)
+        o->auth.client_ca_file = value;
+    else if (strcmp(name, "--certificate") == 0)
+        return read_certificate(value, &o->certificate);
+    else
+        return false;
+    return true;
+}
+
+static bool read_arguments(int argc, char **argv, struct options *o)
+{
+    int at = 1;
+
+    for (; at + 1 < argc && strncmp(argv[at], "--", 2) == 0; at += 2) {
+        if (!read_option(argv[at], argv[at + 1], o))
+            return false;
+    }
+    if (argc - at != 4)
+        return false;
+    o->issuer.issuer = argv[at];
+    o->issuer.audience = argv[at + 1];
+    o->issuer.jwks_url = argv[at + 2];
+    o->token = argv[at + 3];
+    return true;
+}
+
 int main(int argc, char **argv)
 {
-    struct issuer_config issuer = {.algorithms = "ES256 PS256",
+    struct options o = {.issuer = {.algorithms = "ES256 PS256",
                                    .role_claim = "roles",
                                    .allowed_roles = (1u << ROLE_COUNT) - 1,
                                    .allow_plain_http = true,
@@ -86,27 +138,20 @@ int main(int argc, char **argv)
                                    .cache_min_s = 1,
                                    .cache_max_s = 3600,
                                    .refetch_min_s = 1,
-                                   .outage_max_s = 60};
-    struct auth_config config = {.issuers = &issuer, .n_issuers = 1, .token_cache = CACHE};
+                                   .outage_max_s = 60},
+                        .auth = {.n_issuers = 1, .token_cache = CACHE}};
     AUTO(authenticator_free) struct authenticator *a = NULL;
-    int at = 1;
     enum err e;
 
     if (argc == 2 && strcmp(argv[1], "permissions") == 0)
         return print_permissions();
-    if (argc > 2 && strcmp(argv[1], "--ca") == 0) {
-        issuer.ca_file = argv[2];
-        at = 3;
-    }
-    if (argc - at != 4)
+    if (!read_arguments(argc, argv, &o))
         return usage();
-    issuer.issuer = argv[at];
-    issuer.audience = argv[at + 1];
-    issuer.jwks_url = argv[at + 2];
-    e = authenticator_new(&config, &a);
+    o.auth.issuers = &o.issuer;
+    e = authenticator_new(&o.auth, &a);
     if (e != ERR_OK) {
         (void)fprintf(stderr, "auth_tool: %s\n", err_message(e));
         return 2;
     }
-    return strcmp(argv[at + 3], "-") == 0 ? answer_lines(a) : answer(a, argv[at + 3]);
+    return strcmp(o.token, "-") == 0 ? answer_lines(a, &o) : answer(a, &o, o.token);
 }
