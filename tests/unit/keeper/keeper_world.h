@@ -1,5 +1,6 @@
-/* A folder with keys, a log of a few leaves held in memory, and a keeper to ask: what the tests of this layer share.
- * Each test runs in a process of its own (Check forks), so that a world is made per test and its folder removed at its end. */
+/* A folder with keys, a log of a few leaves held in memory, and a keeper to ask: what the tests
+ * of this layer share. Each test runs in a process of its own (Check forks), so that a world is
+ * made per test and its folder removed at its end. */
 #ifndef TESTS_UNIT_KEEPER_KEEPER_WORLD_H
 #define TESTS_UNIT_KEEPER_KEEPER_WORLD_H
 
@@ -98,7 +99,8 @@ static inline void world_reader(struct world *w)
     world_start(w);
 }
 
-/* --- the log -------------------------------------------------------------------------------- */
+/* --- the log --------------------------------------------------------------------------------
+ */
 static inline struct merkle_hash some_leaf(unsigned number)
 {
     struct merkle_hash h;
@@ -107,7 +109,8 @@ static inline struct merkle_hash some_leaf(unsigned number)
     return h;
 }
 
-static inline enum err world_node(void *ctx, unsigned level, uint64_t index, struct merkle_hash *out)
+static inline enum err world_node(void *ctx, unsigned level, uint64_t index,
+                                  struct merkle_hash *out)
 {
     const struct world *w = ctx;
     struct merkle_hash left, right;
@@ -134,7 +137,8 @@ static inline struct merkle_hash world_root(const struct world *w, size_t size)
 }
 
 /* Asks for leaves [first, first + n) of the world's log. */
-static inline enum err world_sign(struct world *w, size_t first, size_t n, struct buf *note, uint64_t *size)
+static inline enum err world_sign(struct world *w, size_t first, size_t n, struct buf *note,
+                                  uint64_t *size)
 {
     struct merkle_hash root = world_root(w, first + n);
 
@@ -162,7 +166,8 @@ static inline void check_note(const struct world *w, const struct buf *note, uin
     ck_assert_str_eq(c.origin, WORLD_LOG);
 }
 
-/* Appends an entry with these details, has it signed, and gives its receipt. Takes over `details`. */
+/* Appends an entry with these details, has it signed, and gives its receipt. Takes over
+ * `details`. */
 static inline void world_entry(struct world *w, json_t *details, struct buf *receipt)
 {
     AUTO_CLEAR(buf_clear) struct buf note;
@@ -184,7 +189,8 @@ static inline void world_entry(struct world *w, json_t *details, struct buf *rec
     ck_ok(world_sign(w, w->n - 1, 1, &note, &size));
     ck_assert_uint_eq(size, w->n);
     ck_ok(merkle_inclusion(w->n - 1, w->n, world_node, w, &proof));
-    ck_ok(receipt_format(&leaf, salt, text, len, w->n - 1, &proof, buf_text(&note), note.len, receipt));
+    ck_ok(receipt_format(&leaf, salt, text, len, w->n - 1, &proof, buf_text(&note), note.len,
+                         receipt));
 }
 
 static inline json_t *opened_details(const struct uuid *artefact)
@@ -203,7 +209,8 @@ static inline json_t *opened_details(const struct uuid *artefact)
     return details;
 }
 
-/* --- an artefact ---------------------------------------------------------------------------- */
+/* --- an artefact ----------------------------------------------------------------------------
+ */
 struct sealed {
     struct uuid id;
     uint8_t file_key[AGE_FILE_KEY_SIZE], nonce[AGE_NONCE_SIZE];
@@ -224,8 +231,8 @@ static inline void sealed_clear(struct sealed *a)
     buf_clear(&a->header);
 }
 
-static inline enum err world_open(struct world *w, const struct sealed *a, const struct buf *receipt,
-                                  uint8_t key[AGE_PAYLOAD_KEY_SIZE])
+static inline enum err world_open(struct world *w, const struct sealed *a,
+                                  const struct buf *receipt, uint8_t key[AGE_PAYLOAD_KEY_SIZE])
 {
     struct keeper_opening o = {.receipt = buf_text(receipt),
                                .receipt_len = receipt->len,

@@ -1,7 +1,8 @@
 /* Opening and re-wrapping: what a receipt permits, and each thing that it does not. */
 #include "tests/unit/keeper/keeper_world.h"
 
-/* --- what the entry says -------------------------------------------------------------------- */
+/* --- what the entry says --------------------------------------------------------------------
+ */
 static void as_it_is(json_t *d)
 {
     (void)d;
@@ -65,7 +66,9 @@ static void no_time(json_t *d)
 static void odd_extras(json_t *d)
 {
     json_put_int(d, "to", 5);
-    json_put_text(d, "scope", "a scope that is far longer than any that would mean something to the keeper");
+    json_put_text(
+        d, "scope",
+        "a scope that is far longer than any that would mean something to the keeper");
     json_put_text(d, "recipient", "somebody");
 }
 
@@ -107,7 +110,8 @@ START_TEST(what_the_entry_says)
 
         cases[i].change(details);
         world_entry(&w, details, &receipt);
-        for (int turn = 0; turn < 2; turn++) { /* a receipt that was seen before fares the same */
+        for (int turn = 0; turn < 2;
+             turn++) { /* a receipt that was seen before fares the same */
             e = world_open(&w, &a, &receipt, key);
             ck_assert_msg(e == cases[i].wanted, "%s: %s", cases[i].name, err_message(e));
         }
@@ -120,7 +124,8 @@ START_TEST(what_the_entry_says)
 }
 END_TEST
 
-/* --- the receipt itself --------------------------------------------------------------------- */
+/* --- the receipt itself ---------------------------------------------------------------------
+ */
 START_TEST(any_change_of_the_receipt)
 {
     AUTO_CLEAR(buf_clear) struct buf receipt;
@@ -178,8 +183,8 @@ START_TEST(forged_signature)
     ck_ok(receipt_parse(buf_text(&receipt), receipt.len, &r));
     ck_ok(note_signer_generate(WORLD_LOG, &forger));
     ck_ok(checkpoint_sign(&forger, &r.checkpoint, &note));
-    ck_ok(receipt_format(&r.leaf, r.salt, r.details, r.details_len, r.index, &r.proof, buf_text(&note), note.len,
-                         &forged));
+    ck_ok(receipt_format(&r.leaf, r.salt, r.details, r.details_len, r.index, &r.proof,
+                         buf_text(&note), note.len, &forged));
     ck_err(world_open(&w, &a, &forged, key), ERR_DENIED);
     ck_ok(world_open(&w, &a, &receipt, key));
     note_signer_clear(&forger);
@@ -233,7 +238,8 @@ START_TEST(signed_by_the_other_keeper)
 }
 END_TEST
 
-/* --- the header ----------------------------------------------------------------------------- */
+/* --- the header -----------------------------------------------------------------------------
+ */
 START_TEST(wrong_headers)
 {
     AUTO_CLEAR(buf_clear) struct buf receipt;
@@ -265,7 +271,8 @@ START_TEST(wrong_headers)
     ck_ok(age_header_seal(a.file_key, &a.id, &stranger, &w.recovery, &c.header));
     ck_err(world_open(&w, &c, &receipt, key), ERR_NOT_FOUND);
     buf_reset(&c.header);
-    ck_ok(age_header_seal_plain(a.file_key, &w.service, &c.header)); /* no stanza of ours in it */
+    ck_ok(
+        age_header_seal_plain(a.file_key, &w.service, &c.header)); /* no stanza of ours in it */
     ck_err(world_open(&w, &c, &receipt, key), ERR_NOT_FOUND);
     sealed_clear(&a), sealed_clear(&b), sealed_clear(&c);
     world_end(&w);
@@ -322,8 +329,12 @@ START_TEST(intake_only)
     ck_assert_uint_eq(info.n_identities, 0);
     world_entry(&w, opened_details(&a.id), &receipt); /* it signs */
     ck_err(world_open(&w, &a, &receipt, key), ERR_UNAVAILABLE);
-    order = (struct keeper_rewrap){.receipt = buf_text(&receipt), .receipt_len = receipt.len, .header = a.header.data,
-                                   .header_len = a.header.len, .artefact = a.id, .plain = &w.recovery};
+    order = (struct keeper_rewrap){.receipt = buf_text(&receipt),
+                                   .receipt_len = receipt.len,
+                                   .header = a.header.data,
+                                   .header_len = a.header.len,
+                                   .artefact = a.id,
+                                   .plain = &w.recovery};
     ck_err(keeper_rewrap(w.keeper, &order, &header), ERR_UNAVAILABLE);
     ck_ok(keeper_info(w.keeper, &info)); /* that was an answer, not its end */
     sealed_clear(&a);
@@ -359,7 +370,8 @@ START_TEST(rate_limit)
 }
 END_TEST
 
-/* --- re-wrapping ---------------------------------------------------------------------------- */
+/* --- re-wrapping ----------------------------------------------------------------------------
+ */
 struct rotation { /* a world with a second service key to go to */
     struct world w;
     struct age_recipient next;
@@ -400,11 +412,17 @@ static json_t *order_details(const struct rotation *t)
     return d;
 }
 
-static enum err ask_rewrap(struct rotation *t, json_t *details, const struct age_recipient *service,
-                           const struct age_recipient *recovery, const struct age_recipient *plain)
+static enum err ask_rewrap(struct rotation *t, json_t *details,
+                           const struct age_recipient *service,
+                           const struct age_recipient *recovery,
+                           const struct age_recipient *plain)
 {
-    struct keeper_rewrap o = {.header = t->a.header.data, .header_len = t->a.header.len, .artefact = t->a.id,
-                              .service = service, .recovery = recovery, .plain = plain};
+    struct keeper_rewrap o = {.header = t->a.header.data,
+                              .header_len = t->a.header.len,
+                              .artefact = t->a.id,
+                              .service = service,
+                              .recovery = recovery,
+                              .plain = plain};
 
     world_entry(&t->w, details, &t->receipt);
     o.receipt = buf_text(&t->receipt);
@@ -416,7 +434,8 @@ static enum err ask_rewrap(struct rotation *t, json_t *details, const struct age
 START_TEST(rotates)
 {
     AUTO_CLEAR(age_header_clear) struct age_header h = {0};
-    uint8_t key[AGE_PAYLOAD_KEY_SIZE], wanted[AGE_PAYLOAD_KEY_SIZE], file_key[AGE_FILE_KEY_SIZE];
+    uint8_t key[AGE_PAYLOAD_KEY_SIZE], wanted[AGE_PAYLOAD_KEY_SIZE],
+        file_key[AGE_FILE_KEY_SIZE];
     char id[KEY_ID_SIZE];
     struct rotation t;
 
@@ -557,8 +576,9 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN("keeper/open", what_the_entry_says, any_change_of_the_receipt, forged_signature,
-                     larger_than_known, signed_by_the_other_keeper, wrong_headers, several_identities, intake_only,
-                     rate_limit, rotates, rotation_refused, rewrap_of_no_kind, exports,
+    return SUITE_RUN("keeper/open", what_the_entry_says, any_change_of_the_receipt,
+                     forged_signature, larger_than_known, signed_by_the_other_keeper,
+                     wrong_headers, several_identities, intake_only, rate_limit, rotates,
+                     rotation_refused, rewrap_of_no_kind, exports,
                      only_the_administrators_rewraps_are_unmetered);
 }

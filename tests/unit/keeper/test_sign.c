@@ -107,7 +107,8 @@ START_TEST(largest_batch)
     ck_ok(merkle_frontier_root(&f, &root));
     ck_ok(keeper_sign(w.keeper, 0, leaves, KEEPER_LEAVES_MAX, &root, &note, &size));
     ck_assert_uint_eq(size, KEEPER_LEAVES_MAX);
-    ck_err(keeper_sign(w.keeper, size, leaves, KEEPER_LEAVES_MAX + 1, &root, &note, &size), ERR_TOO_LARGE);
+    ck_err(keeper_sign(w.keeper, size, leaves, KEEPER_LEAVES_MAX + 1, &root, &note, &size),
+           ERR_TOO_LARGE);
     world_end(&w);
 }
 END_TEST
@@ -170,6 +171,7 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN("keeper/sign", empty_log, grows, overlap_is_skipped, conflicts_sign_nothing, largest_batch,
-                     restart_remembers, two_keepers_one_state);
+    return SUITE_RUN("keeper/sign", empty_log, grows, overlap_is_skipped,
+                     conflicts_sign_nothing, largest_batch, restart_remembers,
+                     two_keepers_one_state);
 }

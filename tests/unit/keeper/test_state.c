@@ -67,7 +67,8 @@ START_TEST(created_once)
 }
 END_TEST
 
-/* A torn newest slot is a write that was never acknowledged: the older one counts, and asking again gives the same note. */
+/* A torn newest slot is a write that was never acknowledged: the older one counts, and asking
+ * again gives the same note. */
 START_TEST(torn_newest)
 {
     AUTO_CLEAR(buf_clear) struct buf note, again;
@@ -198,7 +199,8 @@ START_TEST(rolled_back_under_it)
 }
 END_TEST
 
-/* A file of the same content under the same name is not the one we hold open, and another keeper would lock that one. */
+/* A file of the same content under the same name is not the one we hold open, and another
+ * keeper would lock that one. */
 START_TEST(replaced_under_it)
 {
     AUTO_CLEAR(buf_clear) struct buf note;
@@ -225,7 +227,8 @@ START_TEST(replaced_under_it)
 }
 END_TEST
 
-/* After a restart the keeper only knows what the file says: it tells where it stands and takes the same leaves again. */
+/* After a restart the keeper only knows what the file says: it tells where it stands and takes
+ * the same leaves again. */
 START_TEST(rolled_back_between_runs)
 {
     AUTO_CLEAR(buf_clear) struct buf first, note;
@@ -304,7 +307,8 @@ START_TEST(unwritable)
     buf_init(&note, NOTE_MAX);
     world_make(&w);
     readable = open(w.state, O_RDONLY);
-    ck_assert_int_ne(state_open_fd(readable, &w.log, &file), ERR_OK); /* it must be able to store from the start */
+    ck_assert_int_ne(state_open_fd(readable, &w.log, &file),
+                     ERR_OK); /* it must be able to store from the start */
     ck_ok(state_open(w.state, &w.log, &file));
     ck_ok(state_begin(&file));
     readable = open(w.state, O_RDONLY);
@@ -324,7 +328,8 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN("keeper/state", created_once, torn_newest, torn_older, torn_both, any_flip_is_seen,
-                     another_logs, rolled_back_under_it, replaced_under_it, rolled_back_between_runs, strict_file,
-                     lock_is_waited_for_and_given_up, unwritable);
+    return SUITE_RUN("keeper/state", created_once, torn_newest, torn_older, torn_both,
+                     any_flip_is_seen, another_logs, rolled_back_under_it, replaced_under_it,
+                     rolled_back_between_runs, strict_file, lock_is_waited_for_and_given_up,
+                     unwritable);
 }
