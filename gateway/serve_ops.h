@@ -1,0 +1,20 @@
+/* What /readyz asks and /metrics tells: the parts of a running gateway as checks and gauges. */
+#ifndef GATEWAY_SERVE_OPS_H
+#define GATEWAY_SERVE_OPS_H
+
+#include "gateway/auth/authenticate.h"
+#include "gateway/evidence/evidence.h"
+#include "gateway/routes/ops.h"
+
+struct serve_sources { /* borrowed */
+    struct evidence *evidence;
+    struct authenticator *auth;
+    struct ledger *ledger;
+    struct committer *committer;
+    struct db_pool *db;
+    struct keeper *keeper;
+    struct http_server *server;
+};
+void serve_ops_fill(struct ops *ops, struct serve_sources *sources, struct request_metrics *requests);
+
+#endif
