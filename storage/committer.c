@@ -89,19 +89,25 @@ static bool any_left(const struct committer *c)
     return false;
 }
 
-static void wake(struct committer *c)
+/* Counted first, so that who was woken finds itself counted. */
+static void count(struct committer *c)
 {
     uint64_t failures = 0;
 
-    for (size_t i = 0; i < c->n; i++) {
+    for (size_t i = 0; i < c->n; i++)
         failures += c->batch[i]->failed;
-        (void)sem_post(&c->batch[i]->done); /* cannot overflow: one post a waiter */
-    }
     atomic_fetch_add(&c->jobs, c->n);
     atomic_fetch_add(&c->failures, failures);
     atomic_fetch_add(&c->batches, 1);
     if (c->n > atomic_load(&c->largest_batch))
         atomic_store(&c->largest_batch, c->n);
+}
+
+static void wake(struct committer *c)
+{
+    count(c);
+    for (size_t i = 0; i < c->n; i++)
+        (void)sem_post(&c->batch[i]->done); /* cannot overflow: one post a waiter */
     c->n = 0;
 }
 
@@ -305,18 +311,18 @@ enum err committer_start(struct db_pool *pool, struct ledger *ledger, struct blo
 
 static bool enqueue(struct committer *c, struct waiter *w)
 {
-    bool wake_up, stopping;
+    bool stopping;
 
     pthread_mutex_lock(&c->lock);
     stopping = c->stopping;
-    wake_up = c->first == NULL;
     if (!stopping) {
+        if (c->first ==
+            NULL) /* under the lock: whoever is served may see to it that c is freed */
+            pthread_cond_signal(&c->filled);
         *c->last = w;
         c->last = &w->next;
     }
     pthread_mutex_unlock(&c->lock);
-    if (!stopping && wake_up)
-        pthread_cond_signal(&c->filled);
     return !stopping;
 }
 

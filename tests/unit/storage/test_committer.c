@@ -4,6 +4,7 @@
 #include "tests/unit/storage/ledger_world.h"
 
 #include <poll.h>
+#include <semaphore.h>
 #include <sys/wait.h>
 
 static struct world w;
@@ -212,6 +213,80 @@ START_TEST(nothing_is_signed_without_an_entry)
     kept(&u);
     fails(ERR_REFUSED, upload(&bad));
     ck_assert_uint_eq(w.signer->calls, before);
+    world_end(&w);
+}
+END_TEST
+
+/* --- stopping -------------------------------------------------------------------------------
+ */
+static sem_t applied, release;
+static _Atomic int stopper;
+
+static enum err hold(struct commit_tx *tx, void *ctx)
+{
+    struct entry_job j = {.n = 1};
+
+    (void)ctx;
+    (void)sem_post(&applied);
+    while (sem_wait(&release) != 0)
+        ;
+    return entry_apply(tx, &j);
+}
+
+static void *run_held(void *arg)
+{
+    struct commit_job job = {.apply = hold};
+
+    (void)arg;
+    ok(committer_run(w.committer, &job));
+    return NULL;
+}
+
+static void *stop_it(void *arg)
+{
+    (void)arg;
+    stopper = gettid();
+    committer_stop(w.committer);
+    return NULL;
+}
+
+/* Until the thread has nothing left to do but to wait. */
+static void wait_asleep(_Atomic int *thread)
+{
+    char path[64], text[512], state = 'R';
+
+    while (*thread == 0)
+        (void)usleep(1000);
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/stat", *thread);
+    while (state != 'S') {
+        FILE *f = fopen(path, "r");
+
+        ck_assert_ptr_nonnull(f);
+        ck_assert_ptr_nonnull(fgets(text, sizeof(text), f));
+        state = strrchr(text, ')')[2];
+        (void)fclose(f);
+        (void)usleep(1000);
+    }
+}
+
+START_TEST(stopping_finishes_what_runs_and_refuses_the_rest)
+{
+    struct upload late = {.result = ERR_OK};
+    pthread_t running, stopping;
+
+    world_begin(&w);
+    ck_assert_int_eq(sem_init(&applied, 0, 0) | sem_init(&release, 0, 0), 0);
+    ck_assert_int_eq(pthread_create(&running, NULL, run_held, NULL), 0);
+    while (sem_wait(&applied) != 0)
+        ;
+    ck_assert_int_eq(pthread_create(&stopping, NULL, stop_it, NULL), 0);
+    wait_asleep(&stopper);
+    fails(ERR_UNAVAILABLE, upload(&late));
+    left_nothing(&late);
+    (void)sem_post(&release);
+    ck_assert_int_eq(pthread_join(running, NULL) | pthread_join(stopping, NULL), 0);
+    w.committer = NULL;
+    world_receipted(&w, 0);
     world_end(&w);
 }
 END_TEST
@@ -509,6 +584,7 @@ int main(void)
 {
     return SUITE_RUN("storage/committer", everybody_gets_a_receipt, failing_jobs_fail_alone,
                      taken_name_fails_and_keeps_the_first, nothing_is_signed_without_an_entry,
+                     stopping_finishes_what_runs_and_refuses_the_rest,
                      durable_without_a_receipt, full_disk_refuses_and_recovers,
                      unknown_outcome_stops_the_process, killed_under_load_loses_nothing);
 }
