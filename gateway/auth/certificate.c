@@ -75,9 +75,9 @@ static MUST_USE enum err read_lists(struct certificates *c, bool *changed)
 {
     AUTO_CLEAR(buf_clear) struct buf fresh;
 
+    buf_init(&fresh, CERTIFICATE_FILE_MAX);
     if (c->crl_file == NULL)
         return ERR_OK;
-    buf_init(&fresh, CERTIFICATE_FILE_MAX);
     TRY(file_read_if_changed(c->crl_file, &c->crl_stamp, changed, &fresh));
     if (*changed)
         replace(&c->lists, &fresh);
