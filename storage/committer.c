@@ -58,8 +58,7 @@ struct committer {
     _Atomic uint64_t jobs, batches, failures, largest_batch;
 };
 
-/* --- one job of a batch ---------------------------------------------------------------------
- */
+/* --- one job of a batch ---------------------------------------------------------------- */
 
 static void fail(struct waiter *w, enum err e)
 {
@@ -117,8 +116,7 @@ static _Noreturn void stop_process(const char *what, enum err e)
     _exit(EXIT_UNKNOWN_OUTCOME);
 }
 
-/* --- the steps of a batch -------------------------------------------------------------------
- */
+/* --- the steps of a batch -------------------------------------------------------------- */
 
 /* What may not be committed now is refused before anything is made visible. */
 static void refuse_unready(struct committer *c)
@@ -257,8 +255,7 @@ static void run_batch(struct committer *c)
     wake(c);
 }
 
-/* --- the thread -----------------------------------------------------------------------------
- */
+/* --- the thread ------------------------------------------------------------------------ */
 
 /* Blocks until something waits; 0 when it is time to end. */
 static size_t take_batch(struct committer *c)

@@ -21,8 +21,7 @@
 
 enum { ENTRY_VERSION = 1, LEAVES_AT_FIRST = 1024 };
 
-/* --- opening --------------------------------------------------------------------------------
- */
+/* --- opening --------------------------------------------------------------------------- */
 void ledger_free(struct ledger *l)
 {
     if (l == NULL)
@@ -137,8 +136,7 @@ enum err ledger_health(struct ledger *l)
     return err_restore(&health);
 }
 
-/* --- appending ------------------------------------------------------------------------------
- */
+/* --- appending ------------------------------------------------------------------------- */
 struct db *commit_db(struct commit_tx *tx)
 {
     return tx->db;
@@ -203,8 +201,7 @@ enum err ledger_append(struct commit_tx *tx, json_t *details, struct ledger_ref 
     return ERR_OK;
 }
 
-/* --- a batch --------------------------------------------------------------------------------
- */
+/* --- a batch --------------------------------------------------------------------------- */
 static bool is_refused(struct ledger *l)
 {
     bool refused;

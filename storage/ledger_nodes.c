@@ -18,8 +18,7 @@ static size_t node_row(unsigned row)
     return 2 * (size_t)TILE_WIDTH - ((2 * (size_t)TILE_WIDTH) >> row);
 }
 
-/* --- the cache ------------------------------------------------------------------------------
- */
+/* --- the cache ------------------------------------------------------------------------- */
 static struct tile_slot *cache_find(struct tile_cache *c, unsigned level, uint64_t index)
 {
     for (size_t i = 0; i < TILE_CACHE_SLOTS; i++) {
@@ -86,8 +85,7 @@ static enum err fill_rows(struct merkle_hash nodes[TILE_NODES])
     return ERR_OK;
 }
 
-/* --- reading --------------------------------------------------------------------------------
- */
+/* --- reading --------------------------------------------------------------------------- */
 static enum err connection(struct ledger_nodes *n, struct db **out)
 {
     if (n->db == NULL) {
@@ -156,8 +154,7 @@ enum err ledger_frontier(struct ledger_nodes *n, uint64_t size, struct merkle_fr
     return ERR_OK;
 }
 
-/* --- the edge -------------------------------------------------------------------------------
- */
+/* --- the edge -------------------------------------------------------------------------- */
 /* The newest `count` hashes of a tile level above 0: the roots of as many full tiles below it.
  */
 static enum err roots_below(struct db *db, unsigned level, uint64_t end, unsigned count,

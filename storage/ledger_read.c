@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- the snapshot ---------------------------------------------------------------------------
- */
+/* --- the snapshot ---------------------------------------------------------------------- */
 struct view { /* a snapshot held, and where its hashes come from */
     struct ledger *ledger;
     struct ledger_snapshot *snapshot;
@@ -51,8 +50,7 @@ enum err ledger_checkpoint(struct ledger *l, struct buf *note, uint64_t *size)
     return ERR_OK;
 }
 
-/* --- proofs ---------------------------------------------------------------------------------
- */
+/* --- proofs ---------------------------------------------------------------------------- */
 enum err ledger_inclusion(struct ledger *l, uint64_t index, uint64_t size,
                           struct merkle_proof *out)
 {
@@ -96,8 +94,7 @@ enum err ledger_tile(struct ledger *l, unsigned level, uint64_t index, unsigned 
     return ERR_OK;
 }
 
-/* --- receipts -------------------------------------------------------------------------------
- */
+/* --- receipts -------------------------------------------------------------------------- */
 /* The leaf as the row makes it, if it is the one in the tree. */
 static enum err leaf_checked(struct view *v, const struct entry_row *row, struct leaf *out)
 {
@@ -145,8 +142,7 @@ enum err ledger_receipt(struct ledger *l, uint64_t index, struct buf *out)
     return e;
 }
 
-/* --- look-ups -------------------------------------------------------------------------------
- */
+/* --- look-ups -------------------------------------------------------------------------- */
 void ledger_entry_clear(struct ledger_entry *e)
 {
     free(e->details);

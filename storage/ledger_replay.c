@@ -58,8 +58,7 @@ static PRINTF_LIKE(4, 5) void report(struct replay *r, const char *kind, uint64_
               &(struct ledger_finding){.kind = kind, .index = index, .message = message});
 }
 
-/* --- one row --------------------------------------------------------------------------------
- */
+/* --- one row --------------------------------------------------------------------------- */
 static bool same_text(const struct buf *column, const json_t *details, const char *name)
 {
     const char *text = json_string_value(json_object_get(details, name));
@@ -131,8 +130,7 @@ static enum err check_row(struct replay *r, const struct full_row *row)
     return ERR_OK;
 }
 
-/* --- the tree -------------------------------------------------------------------------------
- */
+/* --- the tree -------------------------------------------------------------------------- */
 static enum err check_tile(void *ctx, unsigned level, uint64_t index,
                            const struct merkle_hash *hashes)
 {
@@ -199,8 +197,7 @@ static enum err check_leaf(struct replay *r, const struct entry_row *e)
     return ERR_OK;
 }
 
-/* --- reading --------------------------------------------------------------------------------
- */
+/* --- reading --------------------------------------------------------------------------- */
 struct stored { /* walks the stored checkpoints beside the rows */
     struct statement s;
     bool row;
@@ -313,8 +310,7 @@ static enum err replay_piece(struct replay *r, struct full_row *row, struct buf 
     return e;
 }
 
-/* --- the whole ------------------------------------------------------------------------------
- */
+/* --- the whole ------------------------------------------------------------------------- */
 /* Tiles that no entry makes, and checkpoints of more entries than there are. */
 static enum err check_counts(struct replay *r, struct db *db)
 {

@@ -169,8 +169,7 @@ enum err checkpoint_newest(struct db *db, struct buf *note)
     return statement_read(&s);
 }
 
-/* --- erasing --------------------------------------------------------------------------------
- */
+/* --- erasing --------------------------------------------------------------------------- */
 static enum err entry_exists(struct db *db, uint64_t index)
 {
     AUTO_CLEAR(statement_end) struct statement s;

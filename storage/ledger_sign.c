@@ -24,13 +24,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WHAT_TO_DO                                                                             \
-    "do not run it, restore the newer one (docs/operations.md, \"The log does not fit\")"
+#define REFUSAL                                                                                \
+    "the log does not fit: %s; do not run it, see docs/operations.md, \"The log does not "     \
+    "fit\""
 
-enum { ROOT_TEXT = BASE64_SIZE(MERKLE_HASH_SIZE) };
+/* The reason is cut rather than the advice behind it. */
+enum {
+    ROOT_TEXT = BASE64_SIZE(MERKLE_HASH_SIZE),
+    WHY_MAX = ERR_MESSAGE_MAX - sizeof(REFUSAL) + 3
+};
 
-/* --- health ---------------------------------------------------------------------------------
- */
+/* --- health ---------------------------------------------------------------------------- */
 static void health_set(struct ledger *l, enum err e, bool refused)
 {
     struct err_info info;
@@ -45,14 +49,14 @@ static void health_set(struct ledger *l, enum err e, bool refused)
 
 enum err ledger_refuse(struct ledger *l, const char *fmt, ...)
 {
-    char why[ERR_MESSAGE_MAX];
+    char why[WHY_MAX];
     va_list args;
     enum err e;
 
     va_start(args, fmt);
     (void)vsnprintf(why, sizeof(why), fmt, args);
     va_end(args);
-    e = err_set(ERR_CONFLICT, "the log does not fit: %s", why);
+    e = err_set(ERR_CONFLICT, REFUSAL, why);
     health_set(l, e, true);
     return e;
 }
@@ -65,10 +69,11 @@ static enum err refuse_older(struct ledger *l, uint64_t signed_size)
 
     TRY(tile_edge_root(l->edge, &root));
     (void)base64_encode(BASE64_STANDARD, root.bytes, sizeof(root.bytes), text);
-    return ledger_refuse(l,
-                         "%llu entries were signed, this database has %llu (root %s): an older "
-                         "copy; " WHAT_TO_DO,
-                         (unsigned long long)signed_size, (unsigned long long)size, text);
+    return ledger_refuse(
+        l,
+        "%llu entries were signed, this database has %llu (root %s): an older copy, "
+        "restore the newer one",
+        (unsigned long long)signed_size, (unsigned long long)size, text);
 }
 
 static enum err refuse_different(struct ledger *l, uint64_t size,
@@ -80,13 +85,11 @@ static enum err refuse_different(struct ledger *l, uint64_t size,
     (void)base64_encode(BASE64_STANDARD, root->bytes, sizeof(root->bytes), ours);
     (void)base64_encode(BASE64_STANDARD, signed_root->bytes, sizeof(signed_root->bytes),
                         theirs);
-    return ledger_refuse(
-        l, "at %llu entries root %s was signed, this database has %s; " WHAT_TO_DO,
-        (unsigned long long)size, theirs, ours);
+    return ledger_refuse(l, "at %llu entries root %s was signed, this database has %s",
+                         (unsigned long long)size, theirs, ours);
 }
 
-/* --- publishing -----------------------------------------------------------------------------
- */
+/* --- publishing ------------------------------------------------------------------------ */
 static void snapshot_free(struct ledger_snapshot *s)
 {
     if (s == NULL)
@@ -183,8 +186,7 @@ enum err ledger_publish(struct ledger *l, const struct checkpoint *c, const void
     return ERR_OK;
 }
 
-/* --- what the signer gets -------------------------------------------------------------------
- */
+/* --- what the signer gets -------------------------------------------------------------- */
 enum err ledger_catch_up(struct ledger *l, struct db *db, uint64_t size)
 {
     AUTO_FREE struct merkle_hash *leaves = malloc(ROWS_AT_ONCE * sizeof(*leaves));
@@ -228,8 +230,7 @@ static enum err leaves_from(struct ledger *l, struct db *db, uint64_t first, siz
                                (unsigned long long)(first + have));
 }
 
-/* --- rounds ---------------------------------------------------------------------------------
- */
+/* --- rounds ---------------------------------------------------------------------------- */
 struct round { /* one question and its answer */
     struct merkle_frontier asked;
     size_t n;
@@ -279,9 +280,8 @@ static enum err take_conflict(struct ledger *l, struct db *db, const struct roun
 {
     if (r->signed_size != first)
         return stand_at(l, db, r, r->signed_size, NULL);
-    return ledger_refuse(
-        l, "at %llu entries this database differs from what was signed (%s); " WHAT_TO_DO,
-        (unsigned long long)first, err_message(ERR_CONFLICT));
+    return ledger_refuse(l, "at %llu entries this database differs from what was signed (%s)",
+                         (unsigned long long)first, err_message(ERR_CONFLICT));
 }
 
 /* Prepares the question: n = 0 asks where the signer stands. */

@@ -120,8 +120,7 @@ static inline void signer_free(struct test_signer *s)
     munmap(s, sizeof(*s));
 }
 
-/* --- the world ------------------------------------------------------------------------------
- */
+/* --- the world ------------------------------------------------------------------------- */
 static inline enum err world_open_ledger(struct world *w)
 {
     struct ledger_signer signer = {.sign = test_sign, .ctx = w->signer};
@@ -189,8 +188,7 @@ static inline void world_sql(struct world *w, const char *sql)
     ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
 }
 
-/* --- jobs -----------------------------------------------------------------------------------
- */
+/* --- jobs ------------------------------------------------------------------------------ */
 struct entry_job {
     const char *action, *actor;
     struct uuid claim, artefact;
@@ -247,8 +245,7 @@ static inline uint64_t world_append(struct world *w, size_t n)
     return j.ref.index;
 }
 
-/* --- what must hold -------------------------------------------------------------------------
- */
+/* --- what must hold -------------------------------------------------------------------- */
 static inline void world_checkpoint(struct world *w, struct checkpoint *c)
 {
     AUTO_CLEAR(buf_clear) struct buf note;

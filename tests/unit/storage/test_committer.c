@@ -9,8 +9,7 @@
 
 static struct world w;
 
-/* --- an upload in small: a payload, a record, an entry --------------------------------------
- */
+/* --- an upload in small: a payload, a record, an entry --------------------------------- */
 enum { PAYLOAD_SIZE = 100, EXIT_UNKNOWN_OUTCOME = 70 };
 
 struct upload {
@@ -102,8 +101,7 @@ static void left_nothing(const struct upload *u)
     ck_assert(!has_payload(&u->id));
 }
 
-/* --- many at once ---------------------------------------------------------------------------
- */
+/* --- many at once ---------------------------------------------------------------------- */
 enum { THREADS = 16, UPLOADS_EACH = 30 };
 
 static void *upload_many(void *arg)
@@ -217,8 +215,7 @@ START_TEST(nothing_is_signed_without_an_entry)
 }
 END_TEST
 
-/* --- stopping -------------------------------------------------------------------------------
- */
+/* --- stopping -------------------------------------------------------------------------- */
 static sem_t applied, release;
 static _Atomic int stopper;
 
@@ -291,8 +288,7 @@ START_TEST(stopping_finishes_what_runs_and_refuses_the_rest)
 }
 END_TEST
 
-/* --- the signer fails -----------------------------------------------------------------------
- */
+/* --- the signer fails ------------------------------------------------------------------ */
 START_TEST(durable_without_a_receipt)
 {
     struct upload first = {.result = ERR_OK}, second = {.result = ERR_OK},
@@ -328,8 +324,7 @@ START_TEST(durable_without_a_receipt)
 }
 END_TEST
 
-/* --- the disk is full -----------------------------------------------------------------------
- */
+/* --- the disk is full ------------------------------------------------------------------ */
 static void fill(const char *name)
 {
     char block[4096];
@@ -379,8 +374,7 @@ START_TEST(full_disk_refuses_and_recovers)
 }
 END_TEST
 
-/* --- nobody knows whether it was committed --------------------------------------------------
- */
+/* --- nobody knows whether it was committed --------------------------------------------- */
 static off_t file_size(const char *name)
 {
     struct stat st;
@@ -427,8 +421,7 @@ START_TEST(unknown_outcome_stops_the_process)
 }
 END_TEST
 
-/* --- killed under load ----------------------------------------------------------------------
- */
+/* --- killed under load ----------------------------------------------------------------- */
 /* The child writes each receipt that it was given to a pipe; nothing of what came through may
  * be lost. */
 static int pipe_out;

@@ -2,8 +2,7 @@
 
 static struct world w;
 
-/* --- an empty log, the first entries --------------------------------------------------------
- */
+/* --- an empty log, the first entries --------------------------------------------------- */
 START_TEST(empty_log_has_nothing)
 {
     AUTO_CLEAR(buf_clear) struct buf out;
@@ -111,8 +110,7 @@ START_TEST(bad_entries_are_refused)
 }
 END_TEST
 
-/* --- the tree -------------------------------------------------------------------------------
- */
+/* --- the tree -------------------------------------------------------------------------- */
 /* All leaf hashes as the tiles have them. */
 static struct merkle_hash *read_leaves(uint64_t size)
 {
@@ -259,8 +257,7 @@ START_TEST(consistency_between_any_sizes)
 }
 END_TEST
 
-/* --- erasing --------------------------------------------------------------------------------
- */
+/* --- erasing --------------------------------------------------------------------------- */
 static enum err erase_one(struct commit_tx *tx, void *ctx)
 {
     return ledger_erase(tx, *(uint64_t *)ctx);
@@ -298,8 +295,7 @@ START_TEST(erased_entry_keeps_its_leaf)
 }
 END_TEST
 
-/* --- look-ups -------------------------------------------------------------------------------
- */
+/* --- look-ups -------------------------------------------------------------------------- */
 static size_t found(struct ledger_filter f, uint64_t after, uint64_t *indices, size_t max)
 {
     struct ledger_entry e[32];
@@ -364,8 +360,7 @@ START_TEST(query_by_each_column)
 }
 END_TEST
 
-/* --- what does not fit ----------------------------------------------------------------------
- */
+/* --- what does not fit ----------------------------------------------------------------- */
 static void copy_file(const char *from, const char *to)
 {
     char buffer[65536], from_path[PATH_MAX];
@@ -393,6 +388,8 @@ static void stands_refused(const char *words)
     fails(ERR_CONFLICT, ledger_health(w.ledger));
     ck_assert_msg(strstr(err_message(ERR_CONFLICT), words) != NULL, "%s",
                   err_message(ERR_CONFLICT));
+    ck_assert_ptr_nonnull(
+        strstr(err_message(ERR_CONFLICT), "see docs/operations.md, \"The log does not fit\""));
     world_start(&w);
     fails(ERR_UNAVAILABLE, world_run(&w, &j));
     fails(ERR_UNAVAILABLE, committer_run(w.committer, &housekeeping));
@@ -537,8 +534,7 @@ START_TEST(changed_row_has_no_receipt)
 }
 END_TEST
 
-/* --- the signer -----------------------------------------------------------------------------
- */
+/* --- the signer ------------------------------------------------------------------------ */
 START_TEST(signer_gone_at_open)
 {
     AUTO_CLEAR(buf_clear) struct buf out;
@@ -650,8 +646,7 @@ START_TEST(signer_that_makes_no_sense)
 }
 END_TEST
 
-/* --- two processes --------------------------------------------------------------------------
- */
+/* --- two processes --------------------------------------------------------------------- */
 static void *append_many(void *arg)
 {
     for (unsigned i = 0; i < 120; i++)

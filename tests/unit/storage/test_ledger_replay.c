@@ -2,8 +2,7 @@
 
 static struct world w;
 
-/* --- what was found -------------------------------------------------------------------------
- */
+/* --- what was found -------------------------------------------------------------------- */
 struct found {
     unsigned erased, commitment, columns, tile, gap, root, other;
     uint64_t last; /* index of the latest finding */
@@ -64,8 +63,7 @@ static void log_of(size_t entries)
     (void)world_append(&w, 1); /* stores the checkpoint of the others */
 }
 
-/* --- sound logs -----------------------------------------------------------------------------
- */
+/* --- sound logs ------------------------------------------------------------------------ */
 START_TEST(sound_log_has_no_findings)
 {
     static const size_t sizes[] = {1, 255, 256, 300, 5000};
@@ -107,8 +105,7 @@ START_TEST(erased_entries_are_told_and_lawful)
 }
 END_TEST
 
-/* --- tampered ones --------------------------------------------------------------------------
- */
+/* --- tampered ones --------------------------------------------------------------------- */
 static const struct tampering {
     const char *sql;
     struct found want; /* at least one of each kind that is not 0, none of the rest */
@@ -259,8 +256,7 @@ START_TEST(refused_ledger_can_be_replayed)
 }
 END_TEST
 
-/* --- while it grows -------------------------------------------------------------------------
- */
+/* --- while it grows -------------------------------------------------------------------- */
 static atomic_bool stop;
 
 static void *grow(void *arg)
