@@ -1,7 +1,8 @@
-/* The verbs of every blob store: they check the order of a writer's life and hand over to the backend.
+/* The verbs of every blob store: they check the order of a writer's life and hand over to the
+ * backend.
  *
- * Invariants: nothing is published that was not flushed whole; a writer that failed once never publishes;
- * an object that is not published is gone when its writer is freed.
+ * Invariants: nothing is published that was not flushed whole; a writer that failed once never
+ * publishes; an object that is not published is gone when its writer is freed.
  */
 #include "storage/blob.h"
 
@@ -115,7 +116,8 @@ enum err blob_remove(struct blob_store *s, const struct uuid *id)
 }
 
 enum err blob_each(struct blob_store *s,
-                   enum err (*fn)(void *ctx, const struct uuid *id, uint64_t size, int64_t mtime),
+                   enum err (*fn)(void *ctx, const struct uuid *id, uint64_t size,
+                                  int64_t mtime),
                    void *ctx)
 {
     return s->backend->each(s, fn, ctx);

@@ -1,4 +1,5 @@
-/* What a kind of blob store has to offer: the verbs behind storage/blob.h, for the files of storage/ that are one.
+/* What a kind of blob store has to offer: the verbs behind storage/blob.h, for the files of
+ * storage/ that are one.
  *
  * The states of a writer are kept in blob.c, for every backend alike:
  *
@@ -6,7 +7,8 @@
  *        |                  |  \--discard--> GONE
  *        +------------------+----- a failed verb ---> FAILED --discard--> GONE
  *
- * A publish that found the name taken (ERR_EXISTS) leaves it FAILED: what stands under the name is not ours to discard.
+ * A publish that found the name taken (ERR_EXISTS) leaves it FAILED: what stands under the name
+ * is not ours to discard.
  */
 #ifndef STORAGE_BLOB_BACKEND_H
 #define STORAGE_BLOB_BACKEND_H
@@ -46,7 +48,8 @@ struct blob_backend {
     void (*reader_free)(struct blob_reader *r);
     enum err (*remove)(struct blob_store *s, const struct uuid *id);
     enum err (*each)(struct blob_store *s,
-                     enum err (*fn)(void *ctx, const struct uuid *id, uint64_t size, int64_t mtime),
+                     enum err (*fn)(void *ctx, const struct uuid *id, uint64_t size,
+                                    int64_t mtime),
                      void *ctx);
     enum err (*space)(struct blob_store *s, uint64_t *bytes_free, uint64_t *inodes_free);
 };

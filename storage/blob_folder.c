@@ -1,10 +1,12 @@
-/* Everything below a store's root is opened component by component, never through a symbolic link: whoever
- * can plant one in the store must not be able to point us elsewhere.
+/* Everything below a store's root is opened component by component, never through a symbolic
+ * link: whoever can plant one in the store must not be able to point us elsewhere.
  *
  * Invariants
- * - A folder that is kept has one reference by the cache; it is closed when the last holder puts it back.
- * - `anchored` is set only after the folder's own name and its parent's name were synced by this process: a folder
- *   that was merely found may have been made by somebody who crashed before syncing.
+ * - A folder that is kept has one reference by the cache; it is closed when the last holder
+ *   puts it back.
+ * - `anchored` is set only after the folder's own name and its parent's name were synced by
+ *   this process: a folder that was merely found may have been made by somebody who crashed
+ *   before syncing.
  * - The lock is held for list work only, never while the disk is waited for.
  */
 #include "storage/blob_folder.h"
@@ -69,7 +71,8 @@ static int walk_beneath(int at, const char *path, int flags, mode_t mode)
         assert(len > 0 && len < sizeof(name));
         memcpy(name, path, len);
         name[len] = '\0';
-        next = openat(held >= 0 ? held : at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        next =
+            openat(held >= 0 ? held : at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         fd_close_auto(&held);
         if (next < 0)
             return -1;
@@ -168,7 +171,8 @@ static enum err make_folder(struct folder_cache *c, const char *name)
     return ERR_OK;
 }
 
-static enum err open_folder(struct folder_cache *c, const char *name, bool create, struct folder **out)
+static enum err open_folder(struct folder_cache *c, const char *name, bool create,
+                            struct folder **out)
 {
     struct folder *f;
     int fd = open_beneath(c->objects, name, O_RDONLY | O_DIRECTORY, 0, &c->no_openat2);
@@ -200,7 +204,9 @@ enum err folder_get(struct folder_cache *c, const char *name, bool create, struc
     (void)pthread_mutex_unlock(&c->lock);
     if (!f) {
         TRY(open_folder(c, name, create, &f));
-        (void)pthread_mutex_lock(&c->lock); /* should two have opened it, both are kept: harmless */
+        assert(f);
+        (void)pthread_mutex_lock(
+            &c->lock); /* should two have opened it, both are kept: harmless */
         replaced = c->kept[c->next];
         c->kept[c->next] = f;
         c->next = (c->next + 1) % FOLDERS_KEPT;

@@ -1,4 +1,5 @@
-/* The folders of a file-system blob store: names, opening without following a link, and a few kept open.
+/* The folders of a file-system blob store: names, opening without following a link, and a few
+ * kept open.
  *
  *     <root>/objects/0193ab/7c/0193ab7c-....age
  *                    |      |
@@ -29,7 +30,8 @@ void object_path(const struct uuid *id, char out[OBJECT_PATH_SIZE]);
 /* The id of an object's file name; false for a foreign one. */
 bool object_name_parse(const char *name, struct uuid *out);
 
-/* Opens a relative path of plain names below `at`; no component may be a symbolic link. -1 and errno (ELOOP, ENOTDIR, EXDEV: planted). */
+/* Opens a relative path of plain names below `at`; no component may be a symbolic link. -1 and
+ * errno (ELOOP, ENOTDIR, EXDEV: planted). */
 int open_beneath(int at, const char *path, int flags, mode_t mode, atomic_bool *no_openat2);
 
 struct folder { /* one of the innermost folders, open */
@@ -50,7 +52,8 @@ struct folder_cache {
 void folder_cache_init(struct folder_cache *c, int objects);
 void folder_cache_clear(struct folder_cache *c);
 /* Opens it, or makes it (0700) where `create` says so. */
-MUST_USE enum err folder_get(struct folder_cache *c, const char *name, bool create, struct folder **out);
+MUST_USE enum err folder_get(struct folder_cache *c, const char *name, bool create,
+                             struct folder **out);
 void folder_put(struct folder_cache *c, struct folder *f); /* NULL allowed */
 /* Makes the names in it durable, and once also its own name and its parent's. */
 MUST_USE enum err folder_sync(struct folder_cache *c, struct folder *f);

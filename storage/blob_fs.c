@@ -1,18 +1,19 @@
 /* The embedded blob store: one file an object, in folders by time (storage/blob_folder.h).
  *
  * Invariants
- * - A name under objects/ stands for a whole, flushed object: it is made by linkat or by a rename that replaces nothing.
- * - An unfinished object is an O_TMPFILE without a name or, where there is no O_TMPFILE, a locked file in partial/.
- *   The lock tells a live writer (of any process) from a leftover: the sweep takes only what it can lock.
- * - fsync is called once for each thing; a failure is ERR_IO whatever errno says, and never retried.
+ * - A name under objects/ stands for a whole, flushed object: it is made by linkat or by a
+ *   rename that replaces nothing.
+ * - An unfinished object is an O_TMPFILE without a name or, where there is no O_TMPFILE, a
+ *   locked file in partial/. The lock tells a live writer (of any process) from a leftover: the
+ *   sweep takes only what it can lock.
+ * - fsync is called once for each thing; a failure is ERR_IO whatever errno says, and never
+ *   retried.
  */
 #include "storage/blob.h"
 
-#include "storage/blob_backend.h"
-#include "storage/blob_folder.h"
 #include "storage/blob_fs.h"
+#include "storage/blob_fs_internal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,13 +30,6 @@ enum {
     PARTIAL_TRIES = 8,
 };
 
-struct fs_store {
-    struct blob_store base;
-    int root, objects, partial;
-    atomic_bool no_tmpfile, no_noreplace; /* found out once */
-    struct folder_cache folders;
-};
-
 struct fs_writer {
     struct blob_writer base;
     int fd;
@@ -48,11 +42,6 @@ struct fs_reader {
     struct blob_reader base;
     int fd;
 };
-
-static struct fs_store *fs_of(struct blob_store *s)
-{
-    return (struct fs_store *)s;
-}
 
 static struct fs_writer *writer_of(struct blob_writer *w)
 {
@@ -72,7 +61,8 @@ static int open_tmpfile(struct fs_store *s)
     return fd;
 }
 
-/* A named file in partial/, locked. One that a sweep took between its creation and its lock has no name left: once more. */
+/* A named file in partial/, locked. One that a sweep took between its creation and its lock has
+ * no name left: once more. */
 static enum err open_partial(struct fs_store *s, char name[PARTIAL_NAME_SIZE], int *out)
 {
     for (unsigned i = 0; i < PARTIAL_TRIES; i++) {
@@ -82,7 +72,8 @@ static enum err open_partial(struct fs_store *s, char name[PARTIAL_NAME_SIZE], i
 
         uuid_format(&random, name);
         memcpy(name + UUID_TEXT_SIZE - 1, ".part", sizeof(".part"));
-        fd = openat(s->partial, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
+        fd = openat(s->partial, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    0400);
         if (fd < 0)
             return err_errno("beginning an object");
         if (flock(fd, LOCK_EX) != 0 || fstat(fd, &st) != 0)
@@ -106,7 +97,8 @@ static enum err open_unfinished(struct fs_store *s, struct fs_writer *w)
     return open_partial(s, w->partial, &w->fd);
 }
 
-static enum err fs_begin(struct blob_store *store, const struct uuid *id, struct blob_writer **out)
+static enum err fs_begin(struct blob_store *store, const struct uuid *id,
+                         struct blob_writer **out)
 {
     struct fs_writer *w = calloc(1, sizeof(*w));
     enum err e;
@@ -128,8 +120,9 @@ static enum err fs_begin(struct blob_store *store, const struct uuid *id, struct
 static enum err write_error(void)
 {
     /* Over the process's own limit of file size: no room, from where we stand. */
-    return errno == EFBIG ? err_set(ERR_NO_SPACE, "writing an object: it is larger than a file may be")
-                          : err_errno("writing an object");
+    return errno == EFBIG
+               ? err_set(ERR_NO_SPACE, "writing an object: it is larger than a file may be")
+               : err_errno("writing an object");
 }
 
 static enum err fs_append(struct blob_writer *base, const void *data, size_t len)
@@ -249,7 +242,8 @@ static enum err fs_sync_folders(struct blob_store *s, struct blob_writer *const 
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
-static enum err fs_open(struct blob_store *store, const struct uuid *id, struct blob_reader **out)
+static enum err fs_open(struct blob_store *store, const struct uuid *id,
+                        struct blob_reader **out)
 {
     struct fs_store *s = fs_of(store);
     char path[OBJECT_PATH_SIZE];
@@ -322,127 +316,7 @@ static enum err fs_remove(struct blob_store *store, const struct uuid *id)
     return e;
 }
 
-/* --- walking ------------------------------------------------------------------------------ */
-typedef enum err (*each_fn)(void *ctx, const struct uuid *id, uint64_t size, int64_t mtime);
-
-struct walk {
-    struct fs_store *s;
-    each_fn fn;
-    void *ctx;
-    char folder[FOLDER_NAME_SIZE]; /* the one being walked */
-};
-
-static void dir_close(DIR *d)
-{
-    (void)closedir(d);
-}
-DEFINE_AUTO(DIR, dir_close);
-
-/* Takes the descriptor over. NULL for what is no folder, or no longer there: a walk goes round it. */
-static enum err dir_of(int fd, DIR **out)
-{
-    *out = NULL;
-    if (fd < 0)
-        return errno == ELOOP || errno == ENOTDIR || errno == ENOENT ? ERR_OK
-                                                                     : err_errno("walking the store");
-    *out = fdopendir(fd);
-    if (*out)
-        return ERR_OK;
-    fd_close_auto(&fd);
-    return err_errno("walking the store");
-}
-
-/* The next name that is not hidden; NULL at the end, at once where there is no folder. */
-static enum err dir_next(DIR *d, const char **name)
-{
-    struct dirent *entry;
-
-    *name = NULL;
-    if (!d)
-        return ERR_OK;
-    do {
-        errno = 0;
-        entry = readdir(d);
-    } while (entry && entry->d_name[0] == '.');
-    if (entry)
-        *name = entry->d_name;
-    return entry || errno == 0 ? ERR_OK : err_errno("walking the store");
-}
-
-static bool is_hex(const char *name, size_t len)
-{
-    return strlen(name) == len && strspn(name, "0123456789abcdef") == len;
-}
-
-static enum err visit(struct walk *walk, int folder, const char *name)
-{
-    char expected[FOLDER_NAME_SIZE];
-    struct uuid id;
-    struct stat st;
-
-    if (!object_name_parse(name, &id))
-        return ERR_OK;
-    folder_name(&id, expected);
-    if (strcmp(expected, walk->folder) != 0)
-        return ERR_OK; /* nobody could open it there */
-    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? ERR_OK : err_errno("walking the store");
-    if (!S_ISREG(st.st_mode))
-        return ERR_OK;
-    return walk->fn(walk->ctx, &id, (uint64_t)st.st_size,
-                    (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000);
-}
-
-static enum err walk_folder(struct walk *walk)
-{
-    AUTO(dir_close) DIR *d = NULL;
-    const char *name;
-
-    TRY(dir_of(open_beneath(walk->s->objects, walk->folder, O_RDONLY | O_DIRECTORY, 0,
-                            &walk->s->folders.no_openat2), &d));
-    for (;;) {
-        TRY(dir_next(d, &name));
-        if (!name)
-            return ERR_OK;
-        TRY(visit(walk, dirfd(d), name));
-    }
-}
-
-static enum err walk_parent(struct walk *walk, const char *parent)
-{
-    AUTO(dir_close) DIR *d = NULL;
-    const char *name;
-
-    TRY(dir_of(open_beneath(walk->s->objects, parent, O_RDONLY | O_DIRECTORY, 0,
-                            &walk->s->folders.no_openat2), &d));
-    for (;;) {
-        TRY(dir_next(d, &name));
-        if (!name)
-            return ERR_OK;
-        if (!is_hex(name, 2))
-            continue;
-        (void)snprintf(walk->folder, sizeof(walk->folder), "%.6s/%.2s", parent, name);
-        TRY(walk_folder(walk));
-    }
-}
-
-static enum err fs_each(struct blob_store *store, each_fn fn, void *ctx)
-{
-    struct fs_store *s = fs_of(store);
-    struct walk walk = {.s = s, .fn = fn, .ctx = ctx};
-    AUTO(dir_close) DIR *d = NULL;
-    const char *name;
-
-    TRY(dir_of(openat(s->objects, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), &d));
-    for (;;) {
-        TRY(dir_next(d, &name));
-        if (!name)
-            return ERR_OK;
-        if (is_hex(name, 6))
-            TRY(walk_parent(&walk, name));
-    }
-}
-
+/* --- the store ---------------------------------------------------------------------------- */
 static enum err fs_space(struct blob_store *s, uint64_t *bytes_free, uint64_t *inodes_free)
 {
     struct statvfs v;
@@ -450,11 +324,11 @@ static enum err fs_space(struct blob_store *s, uint64_t *bytes_free, uint64_t *i
     if (fstatvfs(fs_of(s)->root, &v) != 0)
         return err_errno("asking for free space");
     *bytes_free = (uint64_t)v.f_bavail * v.f_frsize;
-    *inodes_free = v.f_files == 0 ? UINT64_MAX : v.f_favail; /* some file systems do not count them */
+    *inodes_free =
+        v.f_files == 0 ? UINT64_MAX : v.f_favail; /* some file systems do not count them */
     return ERR_OK;
 }
 
-/* --- the store ---------------------------------------------------------------------------- */
 static void fs_free(struct blob_store *store)
 {
     struct fs_store *s = fs_of(store);
@@ -479,7 +353,7 @@ static const struct blob_backend fs_backend = {
     .read = fs_read,
     .reader_free = fs_reader_free,
     .remove = fs_remove,
-    .each = fs_each,
+    .each = blob_fs_each,
     .space = fs_space,
 };
 
@@ -511,27 +385,6 @@ static enum err sync_root(int root)
     return ERR_OK;
 }
 
-/* Removes the leftovers of writers that are dead: those whose lock is free. */
-static enum err sweep_partial(struct fs_store *s)
-{
-    AUTO(dir_close) DIR *d = NULL;
-    const char *name;
-
-    TRY(dir_of(openat(s->partial, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), &d));
-    for (;;) {
-        AUTO_FD int fd = -1;
-
-        TRY(dir_next(d, &name));
-        if (!name)
-            return ERR_OK;
-        fd = openat(s->partial, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0)
-            continue;
-        if (fd >= 0 || errno == ELOOP)
-            (void)unlinkat(s->partial, name, 0);
-    }
-}
-
 static enum err open_store(const char *root, struct fs_store *s)
 {
     TRY(make_root(root));
@@ -544,7 +397,7 @@ static enum err open_store(const char *root, struct fs_store *s)
     s->folders.objects = s->objects;
     if (access("/proc/self/fd", X_OK) != 0)
         atomic_store(&s->no_tmpfile, true); /* it could never be given a name */
-    return sweep_partial(s);
+    return blob_fs_sweep(s);
 }
 
 enum err blob_store_open_fs(const char *root, struct blob_store **out)

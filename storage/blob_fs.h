@@ -4,7 +4,8 @@
 
 #include "storage/blob.h"
 
-/* Pretends that this kernel or file system lacks something, so that the way around it is taken. */
+/* Pretends that this kernel or file system lacks something, so that the way around it is taken.
+ */
 enum blob_fs_lack {
     BLOB_FS_NO_TMPFILE = 1,   /* O_TMPFILE */
     BLOB_FS_NO_OPENAT2 = 2,   /* openat2 */

@@ -1,12 +1,16 @@
 /* Connections to the metadata database: how they are opened, pooled, and put in order.
  *
  * Invariants
- * - One connection is in one thread's hands at a time (NOMUTEX); the pool's lock guards only who has which.
- * - A reader is inside a transaction from db_read_begin to db_read_end: one snapshot, never written through.
- * - The writer begins IMMEDIATE, so that it never finds itself unable to write in mid-transaction.
- * - No page is mapped (mmap_size 0): a read error is then an error, not a SIGBUS for the whole process.
- * - Nothing plain leaves the database file and its WAL: temporary tables live in memory, deleted content is
- *   zeroed, and db_checkpoint empties the WAL.
+ * - One connection is in one thread's hands at a time (NOMUTEX); the pool's lock guards only
+ *   who has which.
+ * - A reader is inside a transaction from db_read_begin to db_read_end: one snapshot, never
+ *   written through.
+ * - The writer begins IMMEDIATE, so that it never finds itself unable to write in
+ *   mid-transaction.
+ * - No page is mapped (mmap_size 0): a read error is then an error, not a SIGBUS for the whole
+ *   process.
+ * - Nothing plain leaves the database file and its WAL: temporary tables live in memory,
+ *   deleted content is zeroed, and db_checkpoint empties the WAL.
  */
 #include "storage/db.h"
 
@@ -31,17 +35,18 @@ enum {
     INTEGRITY_LINES = 5,      /* findings that quick_check collects; the first is reported */
 };
 
-/* The page caches: 8 MiB for the writer, 1 MiB for each reader, out of the gateway's 64. The WAL is
- * copied back every 4,000 pages (16 MiB), so that a busy page is written once for many commits. */
-#define PRAGMAS_ALL                                                                                \
-    "PRAGMA synchronous = FULL;"                                                                   \
-    "PRAGMA foreign_keys = ON;"                                                                    \
-    "PRAGMA secure_delete = ON;"                                                                   \
-    "PRAGMA temp_store = MEMORY;"                                                                  \
-    "PRAGMA trusted_schema = OFF;"                                                                 \
-    "PRAGMA cell_size_check = ON;"                                                                 \
-    "PRAGMA mmap_size = 0;"                                                                        \
-    "PRAGMA wal_autocheckpoint = 4000;"                                                            \
+/* The page caches: 8 MiB for the writer, 1 MiB for each reader, out of the gateway's 64. The
+ * WAL is copied back every 4,000 pages (16 MiB), so that a busy page is written once for many
+ * commits. */
+#define PRAGMAS_ALL                                                                            \
+    "PRAGMA synchronous = FULL;"                                                               \
+    "PRAGMA foreign_keys = ON;"                                                                \
+    "PRAGMA secure_delete = ON;"                                                               \
+    "PRAGMA temp_store = MEMORY;"                                                              \
+    "PRAGMA trusted_schema = OFF;"                                                             \
+    "PRAGMA cell_size_check = ON;"                                                             \
+    "PRAGMA mmap_size = 0;"                                                                    \
+    "PRAGMA wal_autocheckpoint = 4000;"                                                        \
     "PRAGMA journal_size_limit = 67108864;"
 #define PRAGMAS_WRITER PRAGMAS_ALL "PRAGMA cache_size = -8192;"
 #define PRAGMAS_READER PRAGMAS_ALL "PRAGMA cache_size = -1024; PRAGMA query_only = ON;"
@@ -129,7 +134,8 @@ bool db_in_transaction(const struct db *db)
 /* SQLite's own memory statistics take a global lock at every allocation: switched off. */
 static void configure_library(void)
 {
-    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* refused if somebody was first: harmless */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS,
+                         0); /* refused if somebody was first: harmless */
 }
 
 static void connection_free(struct db *db)
@@ -169,7 +175,8 @@ static enum err connect(struct db_pool *pool, const char *pragmas, struct db **o
         return err_set(ERR_NOMEM, "out of memory for a database connection");
     db->pool = pool;
     rc = sqlite3_open_v2(pool->path, &db->handle,
-                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                         NULL);
     if (rc != SQLITE_OK)
         return db_error(db, rc, "opening the database");
     harden(db->handle);
@@ -209,7 +216,8 @@ static enum err require_file(const char *path)
 
     if (stat(path, &st) != 0)
         return err_errno("opening the database");
-    return S_ISREG(st.st_mode) ? ERR_OK : err_set(ERR_INVALID, "the database is not a regular file");
+    return S_ISREG(st.st_mode) ? ERR_OK
+                               : err_set(ERR_INVALID, "the database is not a regular file");
 }
 
 /* Makes the names of the database and of its WAL durable. */
@@ -262,6 +270,7 @@ enum err db_pool_open(const char *path, bool create, unsigned readers, struct db
         TRY(create_file(path));
     TRY(require_file(path));
     TRY(pool_new(path, readers, &p));
+    assert(p);
     TRY(connect(p, PRAGMAS_WRITER, &p->writer));
     TRY(use_wal(p->writer));
     TRY(schema_migrate(p->writer));
@@ -282,7 +291,8 @@ void db_pool_free(struct db_pool *p)
         connection_free(p->readers[i]);
     }
     free(p->readers);
-    connection_free(p->writer); /* last: as the last connection it empties and removes the WAL */
+    connection_free(
+        p->writer); /* last: as the last connection it empties and removes the WAL */
     (void)pthread_cond_destroy(&p->freed);
     (void)pthread_mutex_destroy(&p->lock);
     free(p->path);
@@ -348,7 +358,8 @@ static enum err run(struct db *db, const char *sql)
     return statement_run(&s);
 }
 
-/* For the ways out that cannot report: a failure here is reported by the next use of the connection. */
+/* For the ways out that cannot report: a failure here is reported by the next use of the
+ * connection. */
 static void run_quietly(struct db *db, const char *sql)
 {
     if (run(db, sql) != ERR_OK)
@@ -464,7 +475,8 @@ static enum err foreign_key_check(struct db *db)
         return ERR_OK;
     read_text(&s, table, sizeof(table));
     TRY(statement_read(&s));
-    return err_set(ERR_CORRUPT, "the database is damaged: %s refers to a record that is not there", table);
+    return err_set(ERR_CORRUPT,
+                   "the database is damaged: %s refers to a record that is not there", table);
 }
 
 enum err db_integrity(struct db_pool *p)

@@ -30,12 +30,13 @@ DEFINE_AUTO(struct db, db_read_end);
 /* The single writer. Only the committer and offline commands use these. */
 MUST_USE enum err db_writer(struct db_pool *p, struct db **out); /* borrowed */
 MUST_USE enum err db_begin(struct db *db);
-MUST_USE enum err db_commit(struct db *db);
+MUST_USE enum err db_commit(struct db *db); /* ERR_IO: the outcome is unknown */
 void db_rollback(struct db *db);
 MUST_USE enum err db_savepoint(struct db *db);
 MUST_USE enum err db_savepoint_release(struct db *db);
 void db_savepoint_rollback(struct db *db);
-/* TRUNCATE checkpoint: after a disposal, so that nothing destroyed stays in the WAL. */
+/* TRUNCATE checkpoint: after a disposal, so that nothing destroyed stays in the WAL. Any thread, outside its transactions;
+ * ERR_BUSY while a long reader is in the way: try again later. */
 MUST_USE enum err db_checkpoint(struct db_pool *p);
 MUST_USE enum err db_integrity(struct db_pool *p); /* PRAGMA quick_check, foreign keys; ERR_CORRUPT says what */
 

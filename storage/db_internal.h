@@ -1,4 +1,5 @@
-/* What a connection is made of: for the files of storage/ that prepare statements, and nobody else. */
+/* What a connection is made of: for the files of storage/ that prepare statements, and nobody
+ * else. */
 #ifndef STORAGE_DB_INTERNAL_H
 #define STORAGE_DB_INTERNAL_H
 
@@ -6,7 +7,8 @@
 
 #include <sqlite3.h>
 
-/* Distinct statements kept prepared by a connection; a power of two. One more than fits is prepared for its one use. */
+/* Distinct statements kept prepared by a connection; a power of two. One more than fits is
+ * prepared for its one use. */
 enum { STATEMENT_SLOTS = 256, STATEMENTS_KEPT_MAX = 128 };
 
 struct statement_slot {
@@ -19,18 +21,22 @@ struct db {
     struct db_pool *pool;
     bool taken; /* readers: in somebody's hands; under the pool's lock */
     size_t kept;
-    struct statement_slot slots[STATEMENT_SLOTS]; /* by hash, linear probing, nothing is ever taken out */
+    struct statement_slot
+        slots[STATEMENT_SLOTS]; /* by hash, linear probing, nothing is ever taken out */
 };
 
-/* The failure that the connection has just reported, as one of ours; "<what>: <SQLite's words>" (never a value). */
+/* The failure that the connection has just reported, as one of ours; "<what>: <SQLite's words>"
+ * (never a value). */
 MUST_USE enum err db_error(struct db *db, int rc, const char *what);
-/* False after SQLite itself rolled the whole transaction back (a full disk, an input or output error): the
- * savepoints are gone with it and so is everything the batch wrote. */
+/* False after SQLite itself rolled the whole transaction back (a full disk, an input or output
+ * error): the savepoints are gone with it and so is everything the batch wrote. */
 bool db_in_transaction(const struct db *db);
 
-/* storage/schema.c: brings the connected database up to this program's version, in one transaction. */
+/* storage/schema.c: brings the connected database up to this program's version, in one
+ * transaction. */
 MUST_USE enum err schema_migrate(struct db *db);
-/* What the schema's `PRAGMA user_version` says when it is up to date, and the `application_id`. */
+/* What the schema's `PRAGMA user_version` says when it is up to date, and the `application_id`.
+ */
 enum { SCHEMA_VERSION = 1, SCHEMA_APPLICATION_ID = 0x45474154 /* "EGAT" */ };
 
 #endif

@@ -1,4 +1,5 @@
-/* Shared by the records. Invariant: SQL text is made of constants only; every value is bound. */
+/* Shared by the records. Invariant: SQL text is made of constants only; every value is bound.
+ */
 #include "storage/record.h"
 
 #include <string.h>
@@ -22,7 +23,8 @@ enum err record_find(struct statement *s, record_read read, void *out)
     return statement_read(s);
 }
 
-enum err record_list(struct statement *s, record_read read, void *out, size_t size, size_t max, size_t *n)
+enum err record_list(struct statement *s, record_read read, void *out, size_t size, size_t max,
+                     size_t *n)
 {
     char *at = out;
 
@@ -38,7 +40,8 @@ enum err record_list(struct statement *s, record_read read, void *out, size_t si
     return ERR_OK;
 }
 
-enum err record_page(struct statement *s, record_read read, void *out, size_t size, size_t max, size_t *n)
+enum err record_page(struct statement *s, record_read read, void *out, size_t size, size_t max,
+                     size_t *n)
 {
     bind_u64(s, max);
     return record_list(s, read, out, size, max, n);
@@ -47,7 +50,8 @@ enum err record_page(struct statement *s, record_read read, void *out, size_t si
 enum err record_change(struct statement *s)
 {
     TRY(statement_run(s));
-    return statement_changes(s) > 0 ? ERR_OK : err_set(ERR_NOT_FOUND, "there is no such record");
+    return statement_changes(s) > 0 ? ERR_OK
+                                    : err_set(ERR_NOT_FOUND, "there is no such record");
 }
 
 void sql_add(struct sql *q, const char *piece)

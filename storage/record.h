@@ -1,4 +1,5 @@
-/* What the files of the records share: persons, rows into arrays, and SQL put together from fixed pieces. */
+/* What the files of the records share: persons, rows into arrays, and SQL put together from
+ * fixed pieces. */
 #ifndef STORAGE_RECORD_H
 #define STORAGE_RECORD_H
 
@@ -13,9 +14,11 @@ typedef void (*record_read)(struct statement *s, void *record);
 /* The one row into *out; ERR_NOT_FOUND. */
 MUST_USE enum err record_find(struct statement *s, record_read read, void *out);
 /* The rows into out[0 .. *n), records of `size` bytes, at most `max`. */
-MUST_USE enum err record_list(struct statement *s, record_read read, void *out, size_t size, size_t max, size_t *n);
+MUST_USE enum err record_list(struct statement *s, record_read read, void *out, size_t size,
+                              size_t max, size_t *n);
 /* A page's limit as the last parameter, then record_list. */
-MUST_USE enum err record_page(struct statement *s, record_read read, void *out, size_t size, size_t max, size_t *n);
+MUST_USE enum err record_page(struct statement *s, record_read read, void *out, size_t size,
+                              size_t max, size_t *n);
 /* Runs it; ERR_NOT_FOUND if it changed no row. */
 MUST_USE enum err record_change(struct statement *s);
 

@@ -1,17 +1,17 @@
 /* Artefacts: what is known about each piece of evidence.
  *
- * Invariants: a row is written once; of its columns only status and status_reason ever change, and only from a
- * state the caller named. Whether a harmful one is there for somebody is decided inside the query, so that neither a
- * list nor a page's length tells of it.
+ * Invariants: a row is written once; of its columns only status and status_reason ever change,
+ * and only from a state the caller named. Whether a harmful one is there for somebody is
+ * decided inside the query, so that neither a list nor a page's length tells of it.
  */
 #include "storage/record.h"
 
 #include <string.h>
 
 static const char *const status_names[] = {
-    [ARTEFACT_RECEIVING] = "receiving",           [ARTEFACT_QUARANTINED] = "quarantined",
-    [ARTEFACT_AVAILABLE] = "available",           [ARTEFACT_COULD_NOT_SCAN] = "could_not_scan",
-    [ARTEFACT_RESTRICTED] = "restricted",         [ARTEFACT_REFUSED] = "refused",
+    [ARTEFACT_RECEIVING] = "receiving",   [ARTEFACT_QUARANTINED] = "quarantined",
+    [ARTEFACT_AVAILABLE] = "available",   [ARTEFACT_COULD_NOT_SCAN] = "could_not_scan",
+    [ARTEFACT_RESTRICTED] = "restricted", [ARTEFACT_REFUSED] = "refused",
     [ARTEFACT_DISPOSED] = "disposed",
 };
 _Static_assert(ARRAY_LEN(status_names) == ARTEFACT_STATUS_COUNT, "a name for each status");
@@ -79,7 +79,8 @@ enum err artefact_insert(struct db *db, const struct artefact_record *a)
     AUTO_CLEAR(statement_end) struct statement s;
 
     TRY(statement_begin(&s, db,
-                        "INSERT INTO artefacts VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                        "INSERT INTO artefacts VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                        "?, ?, ?, ?, ?, ?, ?, ?)"));
     bind_uuid(&s, &a->id);
     bind_uuid_or_null(&s, &a->claim);
     bind_text(&s, a->kind);
@@ -121,12 +122,14 @@ enum err artefact_exists(struct db *db, const struct uuid *id, bool *out)
     return statement_step(&s, out);
 }
 
-static enum err change_from(struct db *db, const struct uuid *id, enum artefact_status from, enum artefact_status to,
-                            const char *reason, bool *changed)
+static enum err change_from(struct db *db, const struct uuid *id, enum artefact_status from,
+                            enum artefact_status to, const char *reason, bool *changed)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db, "UPDATE artefacts SET status = ?, status_reason = ? WHERE id = ? AND status = ?"));
+    TRY(statement_begin(
+        &s, db,
+        "UPDATE artefacts SET status = ?, status_reason = ? WHERE id = ? AND status = ?"));
     bind_text(&s, artefact_status_name(to));
     bind_text(&s, reason);
     bind_uuid(&s, id);
@@ -136,7 +139,8 @@ static enum err change_from(struct db *db, const struct uuid *id, enum artefact_
     return ERR_OK;
 }
 
-enum err artefact_status_change(struct db *db, const struct uuid *id, enum artefact_status from, enum artefact_status to, const char *reason)
+enum err artefact_status_change(struct db *db, const struct uuid *id, enum artefact_status from,
+                                enum artefact_status to, const char *reason)
 {
     bool changed, there;
 
@@ -144,7 +148,8 @@ enum err artefact_status_change(struct db *db, const struct uuid *id, enum artef
     if (changed)
         return ERR_OK;
     TRY(artefact_exists(db, id, &there));
-    return there ? err_set(ERR_CONFLICT, "the artefact is no longer %s", artefact_status_name(from))
+    return there ? err_set(ERR_CONFLICT, "the artefact is no longer %s",
+                           artefact_status_name(from))
                  : err_set(ERR_NOT_FOUND, "there is no such artefact");
 }
 
@@ -156,7 +161,8 @@ static void add_conditions(struct sql *q, const struct artefact_filter *f)
     if (f->by_status)
         sql_add(q, " AND a.status = ?");
     if (f->hide_harmful && f->unless_uploader)
-        sql_add(q, " AND (a.harmful = 0 OR (a.uploader_issuer = ? AND a.uploader_subject = ?))");
+        sql_add(q,
+                " AND (a.harmful = 0 OR (a.uploader_issuer = ? AND a.uploader_subject = ?))");
     else if (f->hide_harmful)
         sql_add(q, " AND a.harmful = 0");
     if (f->only_uploader)
@@ -175,12 +181,15 @@ static void bind_conditions(struct statement *s, const struct artefact_filter *f
         bind_person(s, f->only_uploader);
 }
 
-enum err artefact_list(struct db *db, const struct uuid *claim, const struct artefact_filter *f, const struct uuid *after, struct artefact_record *out, size_t max, size_t *n)
+enum err artefact_list(struct db *db, const struct uuid *claim, const struct artefact_filter *f,
+                       const struct uuid *after, struct artefact_record *out, size_t max,
+                       size_t *n)
 {
     AUTO_CLEAR(statement_end) struct statement s;
     struct sql q = {.len = 0};
 
-    sql_add(&q, "SELECT " COLUMNS " FROM artefact_links l CROSS JOIN artefacts a ON a.id = l.artefact"
+    sql_add(&q, "SELECT " COLUMNS
+                " FROM artefact_links l CROSS JOIN artefacts a ON a.id = l.artefact"
                 " WHERE l.claim = ? AND l.artefact < ? AND l.removal = 0");
     add_conditions(&q, f);
     sql_add(&q, " ORDER BY l.artefact DESC LIMIT ?");
@@ -191,20 +200,25 @@ enum err artefact_list(struct db *db, const struct uuid *claim, const struct art
     return record_page(&s, read_artefact, out, sizeof(*out), max, n);
 }
 
-enum err artefact_list_assessment(struct db *db, const struct uuid *assessment, struct artefact_record *out, size_t max, size_t *n)
+enum err artefact_list_assessment(struct db *db, const struct uuid *assessment,
+                                  struct artefact_record *out, size_t max, size_t *n)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db, "SELECT " COLUMNS " FROM artefacts a WHERE a.assessment = ? ORDER BY a.id DESC LIMIT ?"));
+    TRY(statement_begin(&s, db,
+                        "SELECT " COLUMNS
+                        " FROM artefacts a WHERE a.assessment = ? ORDER BY a.id DESC LIMIT ?"));
     bind_uuid(&s, assessment);
     return record_page(&s, read_artefact, out, sizeof(*out), max, n);
 }
 
-enum err artefact_each(struct db *db, const struct uuid *after, struct artefact_record *out, size_t max, size_t *n)
+enum err artefact_each(struct db *db, const struct uuid *after, struct artefact_record *out,
+                       size_t max, size_t *n)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db, "SELECT " COLUMNS " FROM artefacts a WHERE a.id > ? ORDER BY a.id LIMIT ?"));
+    TRY(statement_begin(
+        &s, db, "SELECT " COLUMNS " FROM artefacts a WHERE a.id > ? ORDER BY a.id LIMIT ?"));
     bind_uuid(&s, after);
     return record_page(&s, read_artefact, out, sizeof(*out), max, n);
 }

@@ -1,12 +1,14 @@
 /* Assessments, and what was said about recording them.
  *
- * Invariants: choice events are appended, never changed; `position` is the order in which they were recorded. There
- * are at most CHOICE_EVENTS_MAX for an assessment, so that a choice is always judged by all of them.
+ * Invariants: choice events are appended, never changed; `position` is the order in which they
+ * were recorded. There are at most CHOICE_EVENTS_MAX for an assessment, so that a choice is
+ * always judged by all of them.
  */
 #include "storage/record.h"
 
 #define ASSESSMENT_COLUMNS                                                                     \
-    "id, claim, channel, provider, scheduled_at, created_at, created_by_issuer, created_by_subject"
+    "id, claim, channel, provider, scheduled_at, created_at, created_by_issuer, "              \
+    "created_by_subject"
 #define CHOICE_COLUMNS                                                                         \
     "event_id, assessment, event, channel, notice_version, effective_at, recorded_at,"         \
     " by_issuer, by_subject, by_role, on_behalf_of, ledger_index"
@@ -48,12 +50,14 @@ enum err assessment_find(struct db *db, const struct uuid *id, struct assessment
     return record_find(&s, read_assessment, out);
 }
 
-enum err assessment_list(struct db *db, const struct uuid *claim, struct assessment_record *out, size_t max, size_t *n)
+enum err assessment_list(struct db *db, const struct uuid *claim, struct assessment_record *out,
+                         size_t max, size_t *n)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
     TRY(statement_begin(&s, db,
-                        "SELECT " ASSESSMENT_COLUMNS " FROM assessments WHERE claim = ? ORDER BY id DESC LIMIT ?"));
+                        "SELECT " ASSESSMENT_COLUMNS
+                        " FROM assessments WHERE claim = ? ORDER BY id DESC LIMIT ?"));
     bind_uuid(&s, claim);
     return record_page(&s, read_assessment, out, sizeof(*out), max, n);
 }
@@ -63,11 +67,13 @@ enum err choice_insert(struct db *db, const struct choice_event *e)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db,
-                        "INSERT INTO choice_events SELECT ?1, 1 + coalesce(max(position), 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-                        " ?9, ?10, ?11, ?12 FROM choice_events WHERE assessment = ?1"
-                        " HAVING coalesce(max(position), 0) < ?13 OR EXISTS"
-                        " (SELECT 1 FROM choice_events WHERE assessment = ?1 AND event_id = ?2)"));
+    TRY(statement_begin(
+        &s, db,
+        "INSERT INTO choice_events SELECT ?1, 1 + coalesce(max(position), 0), ?2, ?3, ?4, ?5, "
+        "?6, ?7, ?8,"
+        " ?9, ?10, ?11, ?12 FROM choice_events WHERE assessment = ?1"
+        " HAVING coalesce(max(position), 0) < ?13 OR EXISTS"
+        " (SELECT 1 FROM choice_events WHERE assessment = ?1 AND event_id = ?2)"));
     bind_uuid(&s, &e->assessment);
     bind_text(&s, e->event_id);
     bind_text(&s, e->event);
@@ -83,7 +89,8 @@ enum err choice_insert(struct db *db, const struct choice_event *e)
     TRY(statement_run(&s));
     return statement_changes(&s) > 0
                ? ERR_OK
-               : err_set(ERR_TOO_LARGE, "an assessment has at most %d choice events", CHOICE_EVENTS_MAX);
+               : err_set(ERR_TOO_LARGE, "an assessment has at most %d choice events",
+                         CHOICE_EVENTS_MAX);
 }
 
 static void read_choice(struct statement *s, void *record)
@@ -103,23 +110,27 @@ static void read_choice(struct statement *s, void *record)
     e->ledger_index = read_u64(s);
 }
 
-enum err choice_find(struct db *db, const struct uuid *assessment, const char *event_id, struct choice_event *out)
+enum err choice_find(struct db *db, const struct uuid *assessment, const char *event_id,
+                     struct choice_event *out)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
     TRY(statement_begin(&s, db,
-                        "SELECT " CHOICE_COLUMNS " FROM choice_events WHERE assessment = ? AND event_id = ?"));
+                        "SELECT " CHOICE_COLUMNS
+                        " FROM choice_events WHERE assessment = ? AND event_id = ?"));
     bind_uuid(&s, assessment);
     bind_text(&s, event_id);
     return record_find(&s, read_choice, out);
 }
 
-enum err choice_list(struct db *db, const struct uuid *assessment, struct choice_event *out, size_t max, size_t *n)
+enum err choice_list(struct db *db, const struct uuid *assessment, struct choice_event *out,
+                     size_t max, size_t *n)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
     TRY(statement_begin(&s, db,
-                        "SELECT " CHOICE_COLUMNS " FROM choice_events WHERE assessment = ? ORDER BY position LIMIT ?"));
+                        "SELECT " CHOICE_COLUMNS
+                        " FROM choice_events WHERE assessment = ? ORDER BY position LIMIT ?"));
     bind_uuid(&s, assessment);
     return record_page(&s, read_choice, out, sizeof(*out), max, n);
 }

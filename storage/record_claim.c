@@ -1,7 +1,8 @@
 /* Claims, the people who have to do with them, and the staff they are assigned to.
  *
- * Invariants: the claimant is the person at position 0 and never changes; the parties follow in the order given.
- * A list walks the index of its most selective condition downwards, so that its page costs the same on any day.
+ * Invariants: the claimant is the person at position 0 and never changes; the parties follow in
+ * the order given. A list walks the index of its most selective condition downwards, so that
+ * its page costs the same on any day.
  */
 #include "storage/record.h"
 
@@ -31,7 +32,8 @@ static void read_claim(struct statement *s, void *record)
 }
 
 /* --- people ------------------------------------------------------------------------------- */
-static enum err insert_party(struct db *db, const struct uuid *claim, size_t position, const struct party_record *p)
+static enum err insert_party(struct db *db, const struct uuid *claim, size_t position,
+                             const struct party_record *p)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
@@ -56,7 +58,8 @@ static enum err delete_of(struct db *db, const char *sql, const struct uuid *cla
     return statement_run(&s);
 }
 
-enum err party_replace(struct db *db, const struct uuid *claim, const struct party_record *p, size_t n)
+enum err party_replace(struct db *db, const struct uuid *claim, const struct party_record *p,
+                       size_t n)
 {
     if (n > PARTIES_MAX)
         return err_set(ERR_TOO_LARGE, "a claim has at most %d parties", PARTIES_MAX);
@@ -78,18 +81,21 @@ static void read_party(struct statement *s, void *record)
     p->until = read_int(s);
 }
 
-enum err party_list(struct db *db, const struct uuid *claim, struct party_record out[PARTIES_MAX], size_t *n)
+enum err party_list(struct db *db, const struct uuid *claim,
+                    struct party_record out[PARTIES_MAX], size_t *n)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db,
-                        "SELECT issuer, subject, role, kind, scope, valid_from, valid_until FROM claim_people"
-                        " WHERE claim = ? AND position > 0 ORDER BY position"));
+    TRY(statement_begin(
+        &s, db,
+        "SELECT issuer, subject, role, kind, scope, valid_from, valid_until FROM claim_people"
+        " WHERE claim = ? AND position > 0 ORDER BY position"));
     bind_uuid(&s, claim);
     return record_list(&s, read_party, out, sizeof(*out), PARTIES_MAX, n);
 }
 
-static enum err insert_assigned(struct db *db, const struct uuid *claim, size_t position, const char *subject)
+static enum err insert_assigned(struct db *db, const struct uuid *claim, size_t position,
+                                const char *subject)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
@@ -100,7 +106,8 @@ static enum err insert_assigned(struct db *db, const struct uuid *claim, size_t 
     return statement_run(&s);
 }
 
-enum err assigned_replace(struct db *db, const struct uuid *claim, const char *const *subjects, size_t n)
+enum err assigned_replace(struct db *db, const struct uuid *claim, const char *const *subjects,
+                          size_t n)
 {
     if (n > ASSIGNED_MAX)
         return err_set(ERR_TOO_LARGE, "a claim is assigned to at most %d people", ASSIGNED_MAX);
@@ -115,11 +122,13 @@ static void read_subject(struct statement *s, void *record)
     read_text(s, record, SUBJECT_MAX + 1);
 }
 
-enum err assigned_list(struct db *db, const struct uuid *claim, char out[ASSIGNED_MAX][SUBJECT_MAX + 1], size_t *n)
+enum err assigned_list(struct db *db, const struct uuid *claim,
+                       char out[ASSIGNED_MAX][SUBJECT_MAX + 1], size_t *n)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db, "SELECT subject FROM claim_assigned WHERE claim = ? ORDER BY position"));
+    TRY(statement_begin(
+        &s, db, "SELECT subject FROM claim_assigned WHERE claim = ? ORDER BY position"));
     bind_uuid(&s, claim);
     return record_list(&s, read_subject, out, sizeof(out[0]), ASSIGNED_MAX, n);
 }
@@ -155,7 +164,8 @@ enum err claim_update(struct db *db, const struct claim_record *c)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db, "UPDATE claims SET stage = ?, special_rules = ?, updated_at = ? WHERE id = ?"));
+    TRY(statement_begin(
+        &s, db, "UPDATE claims SET stage = ?, special_rules = ?, updated_at = ? WHERE id = ?"));
     bind_text(&s, c->stage);
     bind_bool(&s, c->special_rules);
     bind_int(&s, c->updated_at);
@@ -167,16 +177,20 @@ enum err claim_find(struct db *db, const struct uuid *id, struct claim_record *o
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db, "SELECT " COLUMNS " FROM claims c" WITH_CLAIMANT " WHERE c.id = ?"));
+    TRY(statement_begin(&s, db,
+                        "SELECT " COLUMNS " FROM claims c" WITH_CLAIMANT " WHERE c.id = ?"));
     bind_uuid(&s, id);
     return record_find(&s, read_claim, out);
 }
 
-enum err claim_find_reference(struct db *db, const char *external_reference, struct claim_record *out)
+enum err claim_find_reference(struct db *db, const char *external_reference,
+                              struct claim_record *out)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db, "SELECT " COLUMNS " FROM claims c" WITH_CLAIMANT " WHERE c.external_reference = ?"));
+    TRY(statement_begin(&s, db,
+                        "SELECT " COLUMNS " FROM claims c" WITH_CLAIMANT
+                        " WHERE c.external_reference = ?"));
     bind_text(&s, external_reference);
     return record_find(&s, read_claim, out);
 }
@@ -187,7 +201,8 @@ static void add_driver(struct sql *q, const struct claim_filter *f)
 {
     sql_add(q, "SELECT " COLUMNS);
     if (f->external_reference)
-        sql_add(q, " FROM claims c" WITH_CLAIMANT " WHERE c.external_reference = ? AND c.id < ?");
+        sql_add(q,
+                " FROM claims c" WITH_CLAIMANT " WHERE c.external_reference = ? AND c.id < ?");
     else if (f->party)
         sql_add(q, " FROM claim_people p CROSS JOIN claims c ON c.id = p.claim" WITH_CLAIMANT
                    " WHERE p.issuer = ? AND p.subject = ? AND p.claim < ?"
@@ -201,7 +216,8 @@ static void add_driver(struct sql *q, const struct claim_filter *f)
         sql_add(q, " FROM claims c" WITH_CLAIMANT " WHERE c.id < ?");
 }
 
-static void bind_driver(struct statement *s, const struct claim_filter *f, const struct uuid *after)
+static void bind_driver(struct statement *s, const struct claim_filter *f,
+                        const struct uuid *after)
 {
     if (f->external_reference)
         bind_text(s, f->external_reference);
@@ -224,10 +240,13 @@ static void add_conditions(struct sql *q, const struct claim_filter *f)
     if (f->stage)
         sql_add(q, " AND c.stage = ?");
     if (f->assigned_to)
-        sql_add(q, " AND EXISTS (SELECT 1 FROM claim_assigned x WHERE x.subject = ? AND x.claim = c.id)");
+        sql_add(q, " AND EXISTS (SELECT 1 FROM claim_assigned x WHERE x.subject = ? AND "
+                   "x.claim = c.id)");
     if (f->party && f->external_reference)
-        sql_add(q, " AND EXISTS (SELECT 1 FROM claim_people x WHERE x.issuer = ? AND x.subject = ?"
-                   " AND x.claim = c.id AND x.valid_from <= ? AND (x.valid_until = 0 OR x.valid_until > ?))");
+        sql_add(q,
+                " AND EXISTS (SELECT 1 FROM claim_people x WHERE x.issuer = ? AND x.subject = ?"
+                " AND x.claim = c.id AND x.valid_from <= ? AND (x.valid_until = 0 OR "
+                "x.valid_until > ?))");
 }
 
 static void bind_conditions(struct statement *s, const struct claim_filter *f)
@@ -254,7 +273,8 @@ static void add_order(struct sql *q, const struct claim_filter *f)
         sql_add(q, " ORDER BY c.id DESC LIMIT ?");
 }
 
-enum err claim_list(struct db *db, const struct claim_filter *f, const struct uuid *after, struct claim_record *out, size_t max, size_t *n)
+enum err claim_list(struct db *db, const struct claim_filter *f, const struct uuid *after,
+                    struct claim_record *out, size_t max, size_t *n)
 {
     AUTO_CLEAR(statement_end) struct statement s;
     struct sql q = {.len = 0};

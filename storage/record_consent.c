@@ -1,4 +1,5 @@
-/* Consents given and withdrawn. Invariant: events are appended, never changed; `position` is the order in which they were recorded. */
+/* Consents given and withdrawn. Invariant: events are appended, never changed; `position` is
+ * the order in which they were recorded. */
 #include "storage/record.h"
 
 #define COLUMNS                                                                                \
@@ -10,7 +11,8 @@ enum err consent_insert(struct db *db, const struct consent_record *c)
     AUTO_CLEAR(statement_end) struct statement s;
 
     TRY(statement_begin(&s, db,
-                        "INSERT INTO consent_events SELECT ?1, 1 + coalesce(max(position), 0), ?2, ?3, ?4, ?5, ?6, ?7,"
+                        "INSERT INTO consent_events SELECT ?1, 1 + coalesce(max(position), 0), "
+                        "?2, ?3, ?4, ?5, ?6, ?7,"
                         " ?8, ?9, ?10, ?11 FROM consent_events WHERE claim = ?1"));
     bind_uuid(&s, &c->claim);
     bind_text(&s, c->event_id);
@@ -41,21 +43,26 @@ static void read_consent(struct statement *s, void *record)
     c->ledger_index = read_u64(s);
 }
 
-enum err consent_find(struct db *db, const struct uuid *claim, const char *event_id, struct consent_record *out)
+enum err consent_find(struct db *db, const struct uuid *claim, const char *event_id,
+                      struct consent_record *out)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db, "SELECT " COLUMNS " FROM consent_events WHERE claim = ? AND event_id = ?"));
+    TRY(statement_begin(
+        &s, db, "SELECT " COLUMNS " FROM consent_events WHERE claim = ? AND event_id = ?"));
     bind_uuid(&s, claim);
     bind_text(&s, event_id);
     return record_find(&s, read_consent, out);
 }
 
-enum err consent_list(struct db *db, const struct uuid *claim, struct consent_record *out, size_t max, size_t *n)
+enum err consent_list(struct db *db, const struct uuid *claim, struct consent_record *out,
+                      size_t max, size_t *n)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db, "SELECT " COLUMNS " FROM consent_events WHERE claim = ? ORDER BY position LIMIT ?"));
+    TRY(statement_begin(&s, db,
+                        "SELECT " COLUMNS
+                        " FROM consent_events WHERE claim = ? ORDER BY position LIMIT ?"));
     bind_uuid(&s, claim);
     return record_page(&s, read_consent, out, sizeof(*out), max, n);
 }

@@ -1,20 +1,23 @@
-/* Answers kept for clients that repeat themselves. Invariant: an expired key is as good as free, whether it was swept or not. */
+/* Answers kept for clients that repeat themselves. Invariant: an expired key is as good as
+ * free, whether it was swept or not. */
 #include "storage/record.h"
 
 #include "gateway/base/clock.h"
 
 enum { SWEEP_ROWS = 1000 }; /* at once: nobody waits long behind a sweep */
 
-enum err idempotency_insert(struct db *db, const struct idempotency_record *r, const void *answer, size_t len)
+enum err idempotency_insert(struct db *db, const struct idempotency_record *r,
+                            const void *answer, size_t len)
 {
     AUTO_CLEAR(statement_end) struct statement s = {0};
 
     if (len > IDEMPOTENCY_ANSWER_MAX)
         return err_set(ERR_TOO_LARGE, "the answer is too large to be kept");
-    TRY(statement_begin(&s, db,
-                        "INSERT INTO idempotency_keys VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-                        " ON CONFLICT(issuer, subject, key) DO UPDATE SET fingerprint = ?4, status = ?5,"
-                        " expires_at = ?6, answer = ?7 WHERE idempotency_keys.expires_at <= ?8"));
+    TRY(statement_begin(
+        &s, db,
+        "INSERT INTO idempotency_keys VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        " ON CONFLICT(issuer, subject, key) DO UPDATE SET fingerprint = ?4, status = ?5,"
+        " expires_at = ?6, answer = ?7 WHERE idempotency_keys.expires_at <= ?8"));
     bind_person(&s, &r->client);
     bind_text(&s, r->key);
     bind_blob(&s, r->fingerprint, sizeof(r->fingerprint));
@@ -23,15 +26,18 @@ enum err idempotency_insert(struct db *db, const struct idempotency_record *r, c
     bind_blob(&s, answer, len);
     bind_int(&s, clock_now());
     TRY(statement_run(&s));
-    return statement_changes(&s) > 0 ? ERR_OK : err_set(ERR_EXISTS, "the idempotency key is taken");
+    return statement_changes(&s) > 0 ? ERR_OK
+                                     : err_set(ERR_EXISTS, "the idempotency key is taken");
 }
 
-enum err idempotency_find(struct db *db, const struct person *client, const char *key, int64_t now, struct idempotency_record *out, struct buf *answer)
+enum err idempotency_find(struct db *db, const struct person *client, const char *key,
+                          int64_t now, struct idempotency_record *out, struct buf *answer)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
     TRY(statement_begin(&s, db,
-                        "SELECT issuer, subject, key, fingerprint, status, expires_at, answer FROM idempotency_keys"
+                        "SELECT issuer, subject, key, fingerprint, status, expires_at, answer "
+                        "FROM idempotency_keys"
                         " WHERE issuer = ? AND subject = ? AND key = ? AND expires_at > ?"));
     bind_person(&s, client);
     bind_text(&s, key);
@@ -52,7 +58,8 @@ enum err idempotency_sweep(struct db *db, int64_t now)
 
     TRY(statement_begin(&s, db,
                         "DELETE FROM idempotency_keys WHERE rowid IN"
-                        " (SELECT rowid FROM idempotency_keys WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)"));
+                        " (SELECT rowid FROM idempotency_keys WHERE expires_at <= ? ORDER BY "
+                        "expires_at LIMIT ?)"));
     bind_int(&s, now);
     bind_int(&s, SWEEP_ROWS);
     return statement_run(&s);

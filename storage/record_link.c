@@ -1,14 +1,16 @@
-/* Links between artefacts and claims. Invariants: at most one stands for a pair (`removal` 0 is part of the key); a
- * removed one keeps its row and its reason; an artefact has at most LINKS_MAX standing, so that link_list is never a part. */
+/* Links between artefacts and claims. Invariants: at most one stands for a pair (`removal` 0 is
+ * part of the key); a removed one keeps its row and its reason; an artefact has at most
+ * LINKS_MAX standing, so that link_list is never a part. */
 #include "storage/record.h"
 
 enum err link_insert(struct db *db, const struct link_record *l)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db,
-                        "INSERT INTO artefact_links SELECT ?, ?, 0, ?, ?, ?, ?, 0"
-                        " WHERE (SELECT count(*) FROM artefact_links WHERE artefact = ? AND removal = 0) < ?"));
+    TRY(statement_begin(
+        &s, db,
+        "INSERT INTO artefact_links SELECT ?, ?, 0, ?, ?, ?, ?, 0"
+        " WHERE (SELECT count(*) FROM artefact_links WHERE artefact = ? AND removal = 0) < ?"));
     bind_uuid(&s, &l->claim);
     bind_uuid(&s, &l->artefact);
     bind_text(&s, l->reason);
@@ -19,17 +21,20 @@ enum err link_insert(struct db *db, const struct link_record *l)
     TRY(statement_run(&s));
     return statement_changes(&s) > 0
                ? ERR_OK
-               : err_set(ERR_TOO_LARGE, "an artefact is linked to at most %d claims", LINKS_MAX);
+               : err_set(ERR_TOO_LARGE, "an artefact is linked to at most %d claims",
+                         LINKS_MAX);
 }
 
-enum err link_remove(struct db *db, const struct uuid *artefact, const struct uuid *claim, int64_t at)
+enum err link_remove(struct db *db, const struct uuid *artefact, const struct uuid *claim,
+                     int64_t at)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db,
-                        "UPDATE artefact_links SET removed_at = ?1, removal ="
-                        " (SELECT max(removal) + 1 FROM artefact_links WHERE claim = ?2 AND artefact = ?3)"
-                        " WHERE claim = ?2 AND artefact = ?3 AND removal = 0"));
+    TRY(statement_begin(
+        &s, db,
+        "UPDATE artefact_links SET removed_at = ?1, removal ="
+        " (SELECT max(removal) + 1 FROM artefact_links WHERE claim = ?2 AND artefact = ?3)"
+        " WHERE claim = ?2 AND artefact = ?3 AND removal = 0"));
     bind_int(&s, at);
     bind_uuid(&s, claim);
     bind_uuid(&s, artefact);
@@ -48,13 +53,15 @@ static void read_link(struct statement *s, void *record)
     l->removed_at = read_int(s);
 }
 
-enum err link_list(struct db *db, const struct uuid *artefact, struct link_record out[LINKS_MAX], size_t *n)
+enum err link_list(struct db *db, const struct uuid *artefact,
+                   struct link_record out[LINKS_MAX], size_t *n)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db,
-                        "SELECT artefact, claim, reason, by_issuer, by_subject, created_at, removed_at"
-                        " FROM artefact_links WHERE artefact = ? AND removal = 0 ORDER BY claim"));
+    TRY(statement_begin(
+        &s, db,
+        "SELECT artefact, claim, reason, by_issuer, by_subject, created_at, removed_at"
+        " FROM artefact_links WHERE artefact = ? AND removal = 0 ORDER BY claim"));
     bind_uuid(&s, artefact);
     return record_list(&s, read_link, out, sizeof(*out), LINKS_MAX, n);
 }

@@ -1,7 +1,8 @@
 /* Records: one struct and a few verbs for each noun of the domain; the only place with SQL (storage/record_*.c).
  *
  * Texts are fixed arrays with named maxima, UTF-8, "" for absent. Times are microseconds (0 for absent).
- * find_* return ERR_NOT_FOUND. insert_* return ERR_EXISTS on a taken key. Functions that write want the writer.
+ * find_* return ERR_NOT_FOUND. insert_* return ERR_EXISTS on a taken key, ERR_CONFLICT where what they refer to is not there,
+ * ERR_TOO_LARGE beyond a maximum. A row that does not fit its record is ERR_CORRUPT. Functions that write want the writer.
  * Lists are filled from a cursor: `after` is the last id of the page before (nil: from the start), *n is at most `max`.
  */
 #ifndef STORAGE_RECORDS_H
@@ -65,7 +66,7 @@ const char *artefact_status_name(enum artefact_status s); /* "available" */
 MUST_USE enum err artefact_status_parse(const char *name, enum artefact_status *out);
 
 struct artefact_record {
-    struct uuid id, claim;              /* claim: the one it was sent to */
+    struct uuid id, claim;              /* claim: the one it was sent to; nil: not known yet */
     char kind[SHORT_TEXT_MAX + 1];
     char filename[FILE_NAME_MAX + 1];
     char description[DESCRIPTION_MAX + 1];
@@ -108,7 +109,7 @@ struct link_record {
     int64_t created_at, removed_at; /* 0: stands */
 };
 /* Every artefact has one for the claim it was sent to. Nothing is overwritten: a removed link stays as a row. */
-MUST_USE enum err link_insert(struct db *db, const struct link_record *l); /* ERR_EXISTS if one stands */
+MUST_USE enum err link_insert(struct db *db, const struct link_record *l); /* ERR_EXISTS if one stands, ERR_TOO_LARGE beyond LINKS_MAX */
 MUST_USE enum err link_remove(struct db *db, const struct uuid *artefact, const struct uuid *claim, int64_t at);
 MUST_USE enum err link_list(struct db *db, const struct uuid *artefact, struct link_record out[LINKS_MAX], size_t *n); /* standing ones */
 
@@ -116,7 +117,7 @@ MUST_USE enum err header_put(struct db *db, const struct uuid *artefact, const c
 MUST_USE enum err header_get(struct db *db, const struct uuid *artefact, struct buf *out);
 MUST_USE enum err header_list_key(struct db *db, const char *key_id, const struct uuid *after, struct uuid *out, size_t max, size_t *n); /* for rotation */
 MUST_USE enum err header_count_key(struct db *db, const char *key_id, uint64_t *out);
-MUST_USE enum err header_remove(struct db *db, const struct uuid *artefact);
+MUST_USE enum err header_remove(struct db *db, const struct uuid *artefact); /* zeroed; then commit and db_checkpoint */
 
 /* --- assessments, choices, consents ------------------------------------------------------- */
 struct assessment_record {
@@ -141,8 +142,9 @@ struct choice_event {
 enum { CHOICE_EVENTS_MAX = 200 };
 MUST_USE enum err assessment_insert(struct db *db, const struct assessment_record *a);
 MUST_USE enum err assessment_find(struct db *db, const struct uuid *id, struct assessment_record *out);
-MUST_USE enum err assessment_list(struct db *db, const struct uuid *claim, struct assessment_record *out, size_t max, size_t *n);
-MUST_USE enum err choice_insert(struct db *db, const struct choice_event *e); /* (assessment, event_id) taken: ERR_EXISTS */
+MUST_USE enum err assessment_list(struct db *db, const struct uuid *claim, struct assessment_record *out, size_t max, size_t *n); /* newest first */
+/* (assessment, event_id) taken: ERR_EXISTS; beyond CHOICE_EVENTS_MAX, so that a choice is never judged by a part of its events: ERR_TOO_LARGE */
+MUST_USE enum err choice_insert(struct db *db, const struct choice_event *e);
 MUST_USE enum err choice_find(struct db *db, const struct uuid *assessment, const char *event_id, struct choice_event *out);
 MUST_USE enum err choice_list(struct db *db, const struct uuid *assessment, struct choice_event *out, size_t max, size_t *n); /* as recorded */
 
@@ -170,9 +172,10 @@ struct idempotency_record {
     int status;
     int64_t expires_at;
 };
+/* A key that is expired by the clock is free. */
 MUST_USE enum err idempotency_insert(struct db *db, const struct idempotency_record *r, const void *answer, size_t len);
 MUST_USE enum err idempotency_find(struct db *db, const struct person *client, const char *key, int64_t now, struct idempotency_record *out, struct buf *answer);
-MUST_USE enum err idempotency_sweep(struct db *db, int64_t now);
+MUST_USE enum err idempotency_sweep(struct db *db, int64_t now); /* some of the expired; call it again later */
 
 /* --- read sessions ------------------------------------------------------------------------ */
 struct read_session_record {

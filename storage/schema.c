@@ -1,11 +1,16 @@
-/* The schema, one migration after the other. A published migration is never edited: a change is a new one at the end.
+/* The schema, one migration after the other. A published migration is never edited: a change is
+ * a new one at the end.
  *
  * Conventions
- * - Identifiers are the 16 bytes of a UUIDv7, so that `ORDER BY id DESC` is newest first without an index on a time.
- * - Times are microseconds since 1970, 0 for absent or open. Absent texts are ''. Absent identifiers are NULL.
+ * - Identifiers are the 16 bytes of a UUIDv7, so that `ORDER BY id DESC` is newest first
+ *   without an index on a time.
+ * - Times are microseconds since 1970, 0 for absent or open. Absent texts are ''. Absent
+ *   identifiers are NULL.
  * - STRICT tables: a value of a foreign type is refused, not converted.
- * - Tables whose key is the identifier are WITHOUT ROWID: one b-tree to write, at its right edge.
- * - An index is there for a list that somebody reads; each costs a page in every batch of uploads.
+ * - Tables whose key is the identifier are WITHOUT ROWID: one b-tree to write, at its right
+ *   edge.
+ * - An index is there for a list that somebody reads; each costs a page in every batch of
+ *   uploads.
  */
 #include "storage/db_internal.h"
 #include "storage/statement.h"
@@ -26,8 +31,8 @@ static const char *const schema_1[] = {
     ") STRICT, WITHOUT ROWID",
     "CREATE INDEX claims_by_stage ON claims(stage, id)",
 
-    /* Who has to do with a claim: position 0 is the claimant, the parties follow. One table for both, so that
-     * "the claims of this person" is one walk along one index. */
+    /* Who has to do with a claim: position 0 is the claimant, the parties follow. One table for
+     * both, so that "the claims of this person" is one walk along one index. */
     "CREATE TABLE claim_people("
     "  claim       BLOB NOT NULL REFERENCES claims(id),"
     "  position    INTEGER NOT NULL,"
@@ -54,7 +59,8 @@ static const char *const schema_1[] = {
     /* A sealed piece of evidence and what is known about it. */
     "CREATE TABLE artefacts("
     "  id                   BLOB PRIMARY KEY,"
-    "  claim                BLOB REFERENCES claims(id)," /* it was sent to; NULL: not known yet */
+    "  claim                BLOB REFERENCES claims(id)," /* it was sent to; NULL: not known yet
+                                                          */
     "  kind                 TEXT NOT NULL,"
     "  status               TEXT NOT NULL," /* artefact_status_name() */
     "  status_reason        TEXT NOT NULL,"
@@ -75,10 +81,12 @@ static const char *const schema_1[] = {
     "  recording_stopped_at INTEGER NOT NULL,"
     "  ledger_index         INTEGER NOT NULL" /* of the upload's entry */
     ") STRICT, WITHOUT ROWID",
-    "CREATE INDEX artefacts_by_assessment ON artefacts(assessment, id) WHERE assessment IS NOT NULL",
+    "CREATE INDEX artefacts_by_assessment ON artefacts(assessment, id) WHERE assessment IS NOT "
+    "NULL",
 
-    /* Which claims an artefact belongs to. Nothing is overwritten: `removal` is 0 while the link stands; a
-     * removed one keeps its row under the number of its removal, so that it can be made again. */
+    /* Which claims an artefact belongs to. Nothing is overwritten: `removal` is 0 while the
+     * link stands; a removed one keeps its row under the number of its removal, so that it can
+     * be made again. */
     "CREATE TABLE artefact_links("
     "  claim      BLOB NOT NULL REFERENCES claims(id),"
     "  artefact   BLOB NOT NULL REFERENCES artefacts(id),"
@@ -90,7 +98,8 @@ static const char *const schema_1[] = {
     "  removed_at INTEGER NOT NULL,"
     "  PRIMARY KEY(claim, artefact DESC, removal)"
     ") STRICT, WITHOUT ROWID",
-    "CREATE INDEX artefact_links_by_artefact ON artefact_links(artefact, claim) WHERE removal = 0",
+    "CREATE INDEX artefact_links_by_artefact ON artefact_links(artefact, claim) WHERE removal "
+    "= 0",
 
     /* The header that opens an artefact, by way of its slot. */
     "CREATE TABLE headers("
@@ -100,8 +109,9 @@ static const char *const schema_1[] = {
     ") STRICT, WITHOUT ROWID",
     "CREATE INDEX headers_by_key ON headers(key_id, artefact)",
 
-    /* The bytes of the headers: whoever zeroes them destroys the artefact. Rows are appended and overwritten by as many
-     * bytes, never deleted or resized; storage/record_header.c says why. */
+    /* The bytes of the headers: whoever zeroes them destroys the artefact. Rows are appended
+     * and overwritten by as many bytes, never deleted or resized; storage/record_header.c says
+     * why. */
     "CREATE TABLE header_slots("
     "  slot   INTEGER PRIMARY KEY,"
     "  header BLOB NOT NULL"
@@ -120,7 +130,8 @@ static const char *const schema_1[] = {
     ") STRICT, WITHOUT ROWID",
     "CREATE INDEX assessments_by_claim ON assessments(claim, id)",
 
-    /* What was said about recording an assessment: notice, opt-out, opt-in. Appended, never changed. */
+    /* What was said about recording an assessment: notice, opt-out, opt-in. Appended, never
+       changed. */
     "CREATE TABLE choice_events("
     "  assessment     BLOB NOT NULL REFERENCES assessments(id),"
     "  position       INTEGER NOT NULL," /* as recorded, from 1 */
@@ -157,7 +168,8 @@ static const char *const schema_1[] = {
     "  UNIQUE(claim, event_id)"
     ") STRICT, WITHOUT ROWID",
 
-    /* Answers that are given again when a client repeats a request. Large rows: with a row number. */
+    /* Answers that are given again when a client repeats a request. Large rows: with a row
+       number. */
     "CREATE TABLE idempotency_keys("
     "  issuer      TEXT NOT NULL,"
     "  subject     TEXT NOT NULL,"
@@ -170,7 +182,8 @@ static const char *const schema_1[] = {
     ") STRICT",
     "CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys(expires_at)",
 
-    /* One person's reading of one artefact for one purpose: opened once, read in many ranges. */
+    /* One person's reading of one artefact for one purpose: opened once, read in many ranges.
+     */
     "CREATE TABLE read_sessions("
     "  id            BLOB PRIMARY KEY,"
     "  artefact      BLOB NOT NULL REFERENCES artefacts(id),"
@@ -185,7 +198,8 @@ static const char *const schema_1[] = {
     ") STRICT, WITHOUT ROWID",
     "CREATE INDEX read_sessions_open ON read_sessions(id) WHERE closed_at = 0",
 
-    /* The ledger: a row for each leaf of the tree. Erasing an entry leaves seq, time and commitment. */
+    /* The ledger: a row for each leaf of the tree. Erasing an entry leaves seq, time and
+       commitment. */
     "CREATE TABLE ledger_entries("
     "  seq        INTEGER PRIMARY KEY," /* the leaf's index, from 0 */
     "  time       INTEGER NOT NULL,"
@@ -197,9 +211,11 @@ static const char *const schema_1[] = {
     "  artefact   BLOB,"
     "  actor      TEXT"
     ") STRICT",
-    /* An index ends in the row number, which is seq: each of these is in order of seq by itself. */
+    /* An index ends in the row number, which is seq: each of these is in order of seq by
+       itself. */
     "CREATE INDEX ledger_entries_by_claim ON ledger_entries(claim) WHERE claim IS NOT NULL",
-    "CREATE INDEX ledger_entries_by_artefact ON ledger_entries(artefact) WHERE artefact IS NOT NULL",
+    "CREATE INDEX ledger_entries_by_artefact ON ledger_entries(artefact) WHERE artefact IS NOT "
+    "NULL",
     "CREATE INDEX ledger_entries_by_actor ON ledger_entries(actor) WHERE actor IS NOT NULL",
     "CREATE INDEX ledger_entries_by_action ON ledger_entries(action) WHERE action IS NOT NULL",
     "CREATE INDEX ledger_entries_by_time ON ledger_entries(time)",
@@ -245,7 +261,8 @@ static enum err read_version(struct db *db, int64_t *version)
     if (application != SCHEMA_APPLICATION_ID && (*version != 0 || tables != 0))
         return err_set(ERR_UNSUPPORTED, "the database was not made by this program");
     if (*version < 0 || *version > SCHEMA_VERSION)
-        return err_set(ERR_UNSUPPORTED, "the database has schema %lld, this program knows up to %d",
+        return err_set(ERR_UNSUPPORTED,
+                       "the database has schema %lld, this program knows up to %d",
                        (long long)*version, SCHEMA_VERSION);
     return ERR_OK;
 }
@@ -265,7 +282,8 @@ static enum err migrate_from(struct db *db, int64_t version)
         for (const char *const *sql = migrations[i]; *sql; sql++)
             TRY(execute(db, *sql));
     }
-    (void)sqlite3_snprintf(sizeof(marks), marks, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+    (void)sqlite3_snprintf(sizeof(marks), marks,
+                           "PRAGMA application_id = %d; PRAGMA user_version = %d",
                            SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
     return execute(db, marks);
 }

@@ -1,8 +1,8 @@
-/* Prepared statements are kept per connection and found by their text, so that a record function is its
- * SQL, its binds and its reads. Most of a commit's cost would else be parsing.
+/* Prepared statements are kept per connection and found by their text, so that a record
+ * function is its SQL, its binds and its reads. Most of a commit's cost would else be parsing.
  *
- * Invariants: a cached statement is handed out only while it is reset; statement_end resets it and drops
- * its bindings, so that no pointer into a caller's memory outlives the call.
+ * Invariants: a cached statement is handed out only while it is reset; statement_end resets it
+ * and drops its bindings, so that no pointer into a caller's memory outlives the call.
  */
 #include "storage/statement.h"
 
@@ -192,7 +192,8 @@ uint64_t statement_changes(const struct statement *s)
 static void misfit(struct statement *s, const char *why)
 {
     if (s->failed == ERR_OK)
-        s->failed = err_set(ERR_CORRUPT, "%s %s", sqlite3_column_name(s->handle, s->column - 1), why);
+        s->failed =
+            err_set(ERR_CORRUPT, "%s %s", sqlite3_column_name(s->handle, s->column - 1), why);
 }
 
 /* The next column's bytes; *data is NULL for a null, never for an empty value. */

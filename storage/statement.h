@@ -8,9 +8,10 @@
  *     read_text(&s, out->name, sizeof(out->name));
  *     return statement_read(&s);                  // ERR_CORRUPT if a column did not fit
  *
- * Binding and reading stick to the first failure, which the next statement_* call returns; so they
- * need no check of their own. Texts and blobs are bound without a copy: they live until statement_end.
- * Statements are found again by their text, which may be composed, but only from fixed pieces.
+ * Binding and reading stick to the first failure, which the next statement_* call returns; so
+ * they need no check of their own. Texts and blobs are bound without a copy: they live until
+ * statement_end. Statements are found again by their text, which may be composed, but only from
+ * fixed pieces.
  */
 #ifndef STORAGE_STATEMENT_H
 #define STORAGE_STATEMENT_H
@@ -39,16 +40,19 @@ void bind_u64(struct statement *s, uint64_t value); /* above INT64_MAX: ERR_TOO_
 void bind_bool(struct statement *s, bool value);
 void bind_text(struct statement *s, const char *text);
 void bind_text_or_null(struct statement *s, const char *text); /* NULL or "": null */
-void bind_blob(struct statement *s, const void *data, size_t len); /* NULL with 0: an empty blob */
+void bind_blob(struct statement *s, const void *data,
+               size_t len); /* NULL with 0: an empty blob */
 void bind_uuid(struct statement *s, const struct uuid *id);
 void bind_uuid_or_null(struct statement *s, const struct uuid *id); /* nil: null */
-/* The cursor of a page: for `id < ?` and newest first, nil sorts above every id; for `id > ?` it is below all anyway. */
+/* The cursor of a page: for `id < ?` and newest first, nil sorts above every id; for `id > ?`
+ * it is below all anyway. */
 void bind_before(struct statement *s, const struct uuid *after);
 
 /* *row: there is one to read. */
 MUST_USE enum err statement_step(struct statement *s, bool *row);
 MUST_USE enum err statement_find(struct statement *s); /* the one row, else ERR_NOT_FOUND */
-MUST_USE enum err statement_run(struct statement *s);  /* wants no row; a taken key: ERR_EXISTS */
+MUST_USE enum err
+statement_run(struct statement *s); /* wants no row; a taken key: ERR_EXISTS */
 /* Rows that the finished statement inserted, changed or deleted. */
 uint64_t statement_changes(const struct statement *s);
 
@@ -62,7 +66,8 @@ void read_uuid(struct statement *s, struct uuid *out);      /* null: nil */
 void read_append(struct statement *s, struct buf *out);     /* a text or blob of any length */
 void read_text_copy(struct statement *s, char **out);       /* heap, free(); null: NULL */
 void read_skip(struct statement *s);
-/* After the columns of a row: the first misfit as ERR_CORRUPT (a full buffer: its own error). */
+/* After the columns of a row: the first misfit as ERR_CORRUPT (a full buffer: its own error).
+ */
 MUST_USE enum err statement_read(struct statement *s);
 
 #endif

@@ -48,10 +48,16 @@ static inline struct uuid id_in_order(void)
 
 static inline struct claim_record claim_of(const char *reference, const char *claimant)
 {
-    struct claim_record c = {.id = id_in_order(), .benefit = "pip", .stage = "evidence",
-                             .special_rules = true, .claimant = person(claimant),
-                             .claimant_name = "Alex Ødegård", .claimant_born = "1980-02-29",
-                             .claimant_nino = "AB123456C", .created_at = 11, .updated_at = 12};
+    struct claim_record c = {.id = id_in_order(),
+                             .benefit = "pip",
+                             .stage = "evidence",
+                             .special_rules = true,
+                             .claimant = person(claimant),
+                             .claimant_name = "Alex Ødegård",
+                             .claimant_born = "1980-02-29",
+                             .claimant_nino = "AB123456C",
+                             .created_at = 11,
+                             .updated_at = 12};
 
     (void)snprintf(c.external_reference, sizeof(c.external_reference), "%s", reference);
     return c;
@@ -67,11 +73,19 @@ static inline struct uuid new_claim(const char *reference, const char *claimant)
 
 static inline struct artefact_record artefact_of(const struct uuid *claim, const char *uploader)
 {
-    struct artefact_record a = {.id = id_in_order(), .claim = *claim, .kind = "further_evidence",
-                                .filename = "letter.pdf", .description = "From the clinic",
-                                .media_type = "application/pdf", .size = 1000, .sealed_size = 1032,
-                                .status = ARTEFACT_AVAILABLE, .uploader = person(uploader),
-                                .uploader_role = "claimant", .received_at = 77, .ledger_index = 5};
+    struct artefact_record a = {.id = id_in_order(),
+                                .claim = *claim,
+                                .kind = "further_evidence",
+                                .filename = "letter.pdf",
+                                .description = "From the clinic",
+                                .media_type = "application/pdf",
+                                .size = 1000,
+                                .sealed_size = 1032,
+                                .status = ARTEFACT_AVAILABLE,
+                                .uploader = person(uploader),
+                                .uploader_role = "claimant",
+                                .received_at = 77,
+                                .ledger_index = 5};
 
     memset(a.sha256, 0xa1, sizeof(a.sha256));
     memset(a.sealed_sha256, 0xb2, sizeof(a.sealed_sha256));
@@ -80,8 +94,11 @@ static inline struct artefact_record artefact_of(const struct uuid *claim, const
 
 static inline void add_link(const struct uuid *artefact, const struct uuid *claim)
 {
-    struct link_record l = {.artefact = *artefact, .claim = *claim, .reason = "sent here",
-                            .by = person("someone"), .created_at = 5};
+    struct link_record l = {.artefact = *artefact,
+                            .claim = *claim,
+                            .reason = "sent here",
+                            .by = person("someone"),
+                            .created_at = 5};
 
     ok(link_insert(db, &l));
 }

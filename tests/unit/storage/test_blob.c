@@ -438,7 +438,8 @@ START_TEST(a_planted_link_or_pipe_is_not_an_object)
 }
 END_TEST
 
-/* A folder on the way is a link to a place outside: neither read, nor written, nor removed through. */
+/* A folder on the way is a link to a place outside: neither read, nor written, nor removed
+ * through. */
 static void a_planted_folder(unsigned lacks, const char *target, const char *link_name)
 {
     struct uuid id = uuid_new();
@@ -521,7 +522,8 @@ START_TEST(a_start_sweeps_the_leftovers_of_the_dead)
         struct blob_writer *w;
 
         blob_fs_pretend(store, BLOB_FS_NO_TMPFILE);
-        _exit(blob_begin(store, &id, &w) == ERR_OK && blob_append(w, "half", 4) == ERR_OK ? 0 : 1);
+        _exit(blob_begin(store, &id, &w) == ERR_OK && blob_append(w, "half", 4) == ERR_OK ? 0
+                                                                                          : 1);
     }
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
@@ -680,6 +682,108 @@ START_TEST(exhausted_descriptors_are_busy_and_pass)
 }
 END_TEST
 
+/* --- calls that fail ---------------------------------------------------------------------- */
+START_TEST(a_flush_that_fails_is_final)
+{
+    struct uuid id = uuid_new();
+    AUTO(blob_reader_free) struct blob_reader *r = NULL;
+    struct blob_writer *w;
+
+    open_store();
+    ok(blob_begin(store, &id, &w));
+    ok(blob_append(w, "x", 1));
+    scratch_fail_call(SYS_fsync, ENOSPC); /* whatever it says, it is not to be tried again */
+    fails(ERR_IO, blob_flush(w));
+    fails(ERR_IO, blob_flush(w));
+    fails(ERR_IO, blob_publish(w));
+    blob_writer_free(w);
+    fails(ERR_NOT_FOUND, blob_open(store, &id, &r));
+    close_store();
+}
+END_TEST
+
+START_TEST(names_that_cannot_be_made_durable_are_not_believed)
+{
+    struct uuid id = uuid_new(), known;
+    struct blob_writer *w;
+
+    open_store();
+    known = put("before");
+    ok(blob_begin(store, &id, &w));
+    ok(blob_flush(w));
+    ok(blob_publish(w));
+    scratch_fail_call(SYS_fsync, EIO);
+    fails(ERR_IO, blob_sync_folders(store, &w, 1));
+    fails(ERR_IO, blob_remove(store, &known));
+    blob_discard(w);
+    blob_writer_free(w);
+    fails(ERR_IO,
+          blob_store_open_fs(scratch_path(&dir, "other"), &(struct blob_store *){NULL}));
+    close_store();
+}
+END_TEST
+
+START_TEST(a_kernel_without_openat2_is_found_out)
+{
+    open_store();
+    scratch_fail_call(SYS_openat2, ENOSYS);
+    a_whole_life(0);
+    a_planted_object(0);
+    close_store();
+}
+END_TEST
+
+START_TEST(a_filter_that_forbids_openat2_is_found_out)
+{
+    open_store();
+    scratch_fail_call(SYS_openat2, EPERM);
+    a_whole_life(0);
+    close_store();
+}
+END_TEST
+
+START_TEST(a_file_system_without_noreplace_is_found_out)
+{
+    open_store();
+    scratch_fail_call(SYS_renameat2, EINVAL);
+    a_whole_life(BLOB_FS_NO_TMPFILE);
+    a_taken_name(BLOB_FS_NO_TMPFILE);
+    close_store();
+}
+END_TEST
+
+START_TEST(a_link_that_fails_leaves_nothing)
+{
+    struct uuid id = uuid_new();
+    struct blob_writer *w;
+
+    open_store();
+    ok(blob_begin(store, &id, &w));
+    ok(blob_flush(w));
+    scratch_fail_call(SYS_linkat, EIO);
+    fails(ERR_IO, blob_publish(w));
+    blob_writer_free(w);
+    ck_assert_uint_eq(objects(), 0);
+    close_store();
+}
+END_TEST
+
+START_TEST(a_read_that_fails_is_an_error)
+{
+    struct blob_reader *r;
+    struct uuid id;
+    char out[8];
+
+    open_store();
+    id = put("12345678");
+    ok(blob_open(store, &id, &r));
+    scratch_fail_call(SYS_pread64, EIO);
+    fails(ERR_IO, blob_read(r, 0, out, 8));
+    blob_reader_free(r);
+    close_store();
+}
+END_TEST
+
 /* --- threads ------------------------------------------------------------------------------ */
 enum { THREADS = 8, EACH = 40 };
 
@@ -785,6 +889,10 @@ int main(void)
         a_truncated_object_is_corrupt_and_not_short, a_start_sweeps_the_leftovers_of_the_dead,
         a_start_spares_the_unfinished_of_the_living, a_full_disk_is_no_space_and_leaves_nothing,
         exhausted_inodes_are_no_space, a_limit_of_file_size_is_no_space,
-        exhausted_descriptors_are_busy_and_pass, threads_share_a_store, one_name_has_one_winner,
+        exhausted_descriptors_are_busy_and_pass, a_flush_that_fails_is_final,
+        names_that_cannot_be_made_durable_are_not_believed,
+        a_kernel_without_openat2_is_found_out, a_filter_that_forbids_openat2_is_found_out,
+        a_file_system_without_noreplace_is_found_out, a_link_that_fails_leaves_nothing,
+        a_read_that_fails_is_an_error, threads_share_a_store, one_name_has_one_winner,
         names_follow_the_layout);
 }

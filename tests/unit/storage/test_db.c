@@ -97,7 +97,8 @@ START_TEST(a_database_opens_again_with_its_rows)
     open_db();
     ok(run(writer, "INSERT INTO ledger_checkpoints VALUES(7, 'note', 1)"));
     db_pool_free(pool);
-    ok(db_pool_open(scratch_path(&dir, "db"), true, 1, &pool)); /* create: it is there already */
+    ok(db_pool_open(scratch_path(&dir, "db"), true, 1,
+                    &pool)); /* create: it is there already */
     ok(db_writer(pool, &writer));
     ck_assert_int_eq(number(writer, "SELECT size FROM ledger_checkpoints"), 7);
     close_db();
@@ -153,7 +154,8 @@ START_TEST(a_damaged_page_is_found_and_not_read)
     int64_t page;
 
     open_db();
-    page = number(writer, "SELECT rootpage FROM sqlite_schema WHERE name = 'ledger_checkpoints'");
+    page =
+        number(writer, "SELECT rootpage FROM sqlite_schema WHERE name = 'ledger_checkpoints'");
     for (int i = 0; i < 1000; i++)
         ok(run(writer, "INSERT INTO ledger_checkpoints SELECT count(*), hex(randomblob(50)), 1"
                        " FROM ledger_checkpoints"));
@@ -172,7 +174,7 @@ START_TEST(a_reference_to_nothing_is_found)
 {
     open_db();
     db_pool_free(pool);
-    tamper("INSERT INTO headers VALUES(zeroblob(16), 'k', x'00')");
+    tamper("INSERT INTO headers VALUES(zeroblob(16), 'k', 1)");
     ok(db_pool_open(scratch_path(&dir, "db"), false, 1, &pool));
     fails(ERR_CORRUPT, db_integrity(pool));
     ck_assert_ptr_nonnull(strstr(err_message(ERR_CORRUPT), "headers"));
@@ -291,7 +293,8 @@ START_TEST(readers_and_the_writer_work_at_once)
     for (int i = 0; i < ROUNDS; i++) {
         ok(db_begin(writer));
         for (int k = 0; k < 2; k++)
-            ok(run(writer, "INSERT INTO ledger_checkpoints SELECT count(*), '', 0 FROM ledger_checkpoints"));
+            ok(run(writer, "INSERT INTO ledger_checkpoints SELECT count(*), '', 0 FROM "
+                           "ledger_checkpoints"));
         ok(db_commit(writer));
     }
     for (int i = 0; i < THREADS; i++)
@@ -306,7 +309,8 @@ START_TEST(another_process_s_lock_is_busy)
     struct db *theirs;
 
     open_db();
-    ok(db_pool_open(scratch_path(&dir, "db"), false, 1, &other)); /* stands for an administrator's command */
+    ok(db_pool_open(scratch_path(&dir, "db"), false, 1,
+                    &other)); /* stands for an administrator's command */
     ok(db_writer(other, &theirs));
     ck_assert_int_eq(sqlite3_busy_timeout(theirs->handle, 0), SQLITE_OK);
     ok(db_begin(writer));
@@ -325,11 +329,12 @@ START_TEST(constraints_are_told_apart)
     open_db();
     ok(run(writer, "INSERT INTO ledger_tiles VALUES(0, 0, x'00')"));
     fails(ERR_EXISTS, run(writer, "INSERT INTO ledger_tiles VALUES(0, 0, x'00')"));
-    fails(ERR_CONFLICT, run(writer, "INSERT INTO headers VALUES(x'00', 'k', x'00')"));
+    fails(ERR_CONFLICT, run(writer, "INSERT INTO headers VALUES(x'00', 'k', 1)"));
     fails(ERR_INTERNAL, run(writer, "INSERT INTO ledger_tiles VALUES(0, 1, NULL)"));
     fails(ERR_INTERNAL, run(writer, "INSERT INTO ledger_tiles VALUES(0, 1, 'text')"));
     fails(ERR_INTERNAL, run(writer, "SELECT nonsense FROM nowhere"));
-    fails(ERR_INTERNAL, run(writer, "SELECT \"a string, not a column\"")); /* quotes are names only */
+    fails(ERR_INTERNAL,
+          run(writer, "SELECT \"a string, not a column\"")); /* quotes are names only */
     close_db();
 }
 END_TEST
@@ -338,7 +343,8 @@ END_TEST
 static enum err fill(void)
 {
     for (int i = 0; i < 100; i++) {
-        TRY(run(writer, "INSERT INTO ledger_tiles SELECT 1, count(*), randomblob(32768) FROM ledger_tiles"));
+        TRY(run(writer, "INSERT INTO ledger_tiles SELECT 1, count(*), randomblob(32768) FROM "
+                        "ledger_tiles"));
     }
     return ERR_OK;
 }
@@ -386,6 +392,31 @@ START_TEST(a_failing_write_is_an_error_and_passes)
     ok(run(writer, "INSERT INTO ledger_tiles VALUES(0, 0, x'00')"));
     ok(db_integrity(pool));
     close_db();
+}
+END_TEST
+
+START_TEST(a_commit_that_cannot_be_made_durable_is_an_error)
+{
+    open_db();
+    ok(db_begin(writer));
+    ok(run(writer, "INSERT INTO ledger_tiles VALUES(0, 0, x'00')"));
+    scratch_fail_call(SYS_fdatasync, EIO);
+    scratch_fail_call(SYS_fsync, EIO);
+    fails(ERR_IO, db_commit(writer));
+    db_rollback(writer);
+    ck_assert(!db_in_transaction(writer));
+    fails(ERR_IO, db_checkpoint(pool));
+    close_db();
+}
+END_TEST
+
+START_TEST(a_folder_that_cannot_be_synced_is_an_error)
+{
+    dir = scratch_new();
+    scratch_fail_call(SYS_fsync, EIO);
+    fails(ERR_IO, db_pool_open(scratch_path(&dir, "db"), true, 1, &pool));
+    ck_assert_ptr_null(pool);
+    scratch_remove(&dir);
 }
 END_TEST
 
@@ -565,7 +596,9 @@ int main(void)
         what_is_rolled_back_is_gone, a_reader_keeps_its_snapshot, a_reader_does_not_write,
         readers_run_out_and_come_back, readers_and_the_writer_work_at_once,
         another_process_s_lock_is_busy, constraints_are_told_apart, a_full_disk_is_no_space,
-        a_failing_write_is_an_error_and_passes, a_checkpoint_empties_the_log,
+        a_failing_write_is_an_error_and_passes,
+        a_commit_that_cannot_be_made_durable_is_an_error,
+        a_folder_that_cannot_be_synced_is_an_error, a_checkpoint_empties_the_log,
         values_pass_through_unchanged, a_column_that_does_not_fit_is_corrupt,
         a_number_too_large_is_refused_before_it_is_written,
         statements_are_kept_and_more_than_fit_still_work,

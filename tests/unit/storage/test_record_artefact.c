@@ -126,10 +126,12 @@ START_TEST(a_status_changes_only_from_where_it_is)
     ok(artefact_find(db, &id, &back));
     ck_assert_int_eq(back.status, ARTEFACT_RESTRICTED);
     ck_assert_str_eq(back.status_reason, "opted-out");
-    fails(ERR_CONFLICT, artefact_status_change(db, &id, ARTEFACT_AVAILABLE, ARTEFACT_DISPOSED, ""));
+    fails(ERR_CONFLICT,
+          artefact_status_change(db, &id, ARTEFACT_AVAILABLE, ARTEFACT_DISPOSED, ""));
     ok(artefact_find(db, &id, &back));
     ck_assert_int_eq(back.status, ARTEFACT_RESTRICTED);
-    fails(ERR_NOT_FOUND, artefact_status_change(db, &claim, ARTEFACT_AVAILABLE, ARTEFACT_DISPOSED, ""));
+    fails(ERR_NOT_FOUND,
+          artefact_status_change(db, &claim, ARTEFACT_AVAILABLE, ARTEFACT_DISPOSED, ""));
     close_records();
 }
 END_TEST
@@ -142,9 +144,14 @@ START_TEST(an_unknown_status_in_the_row_is_corrupt)
     open_records();
     claim = new_claim("PIP-1", "alex");
     id = new_artefact(&claim, "alex");
-    ck_assert_int_eq(sqlite3_exec(db->handle, "UPDATE artefacts SET status = 'open to all'", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db->handle, "UPDATE artefacts SET status = 'open to all'",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
     fails(ERR_CORRUPT, artefact_find(db, &id, &back));
-    ck_assert_int_eq(sqlite3_exec(db->handle, "UPDATE artefacts SET status = 'available', sha256 = x'00'", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db->handle,
+                                  "UPDATE artefacts SET status = 'available', sha256 = x'00'",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
     fails(ERR_CORRUPT, artefact_find(db, &id, &back));
     close_records();
 }
@@ -194,9 +201,11 @@ START_TEST(the_harm_rule_holds_in_the_list)
     list(&(struct artefact_filter){.hide_harmful = true, .unless_uploader = &doctor});
     ck_assert_uint_eq(n, 2);
     ck_assert(!listed(&own));
-    list(&(struct artefact_filter){.unless_uploader = &doctor}); /* nothing hidden: no exception */
+    list(&(struct artefact_filter){.unless_uploader =
+                                       &doctor}); /* nothing hidden: no exception */
     ck_assert_uint_eq(n, 3);
-    list(&(struct artefact_filter){.hide_harmful = true, .unless_uploader = &alex, .only_uploader = &doctor});
+    list(&(struct artefact_filter){
+        .hide_harmful = true, .unless_uploader = &alex, .only_uploader = &doctor});
     ck_assert_uint_eq(n, 0);
     close_records();
 }
@@ -216,14 +225,16 @@ START_TEST(a_page_is_full_whatever_is_hidden_in_it)
         (void)add_artefact(&a);
     }
     for (int page = 0; page < 2; page++) {
-        ok(artefact_list(db, &claim, &(struct artefact_filter){.hide_harmful = true}, &after, found, 5, &n));
+        ok(artefact_list(db, &claim, &(struct artefact_filter){.hide_harmful = true}, &after,
+                         found, 5, &n));
         ck_assert_uint_eq(n, 5); /* its length does not tell of the hidden */
         for (size_t i = 0; i < n; i++)
             ck_assert(!found[i].harmful);
         after = found[n - 1].id;
         total += n;
     }
-    ok(artefact_list(db, &claim, &(struct artefact_filter){.hide_harmful = true}, &after, found, 5, &n));
+    ok(artefact_list(db, &claim, &(struct artefact_filter){.hide_harmful = true}, &after, found,
+                     5, &n));
     ck_assert_uint_eq(n, 0);
     ck_assert_uint_eq(total, 10);
     close_records();
@@ -363,7 +374,11 @@ START_TEST(a_link_stands_once_and_a_removed_one_keeps_its_row)
     claim = new_claim("PIP-1", "alex");
     other = new_claim("PIP-2", "billie");
     id = new_artefact(&claim, "alex");
-    l = (struct link_record){.artefact = id, .claim = other, .reason = "same illness", .by = person("worker"), .created_at = 50};
+    l = (struct link_record){.artefact = id,
+                             .claim = other,
+                             .reason = "same illness",
+                             .by = person("worker"),
+                             .created_at = 50};
     ok(link_insert(db, &l));
     fails(ERR_EXISTS, link_insert(db, &l));
     ok(link_list(db, &id, links, &n));
@@ -388,7 +403,11 @@ START_TEST(a_link_stands_once_and_a_removed_one_keeps_its_row)
     {
         sqlite3_stmt *s;
 
-        ck_assert_int_eq(sqlite3_prepare_v2(db->handle, "SELECT count(*) FROM artefact_links WHERE removed_at = 60", -1, &s, NULL), SQLITE_OK);
+        ck_assert_int_eq(
+            sqlite3_prepare_v2(db->handle,
+                               "SELECT count(*) FROM artefact_links WHERE removed_at = 60", -1,
+                               &s, NULL),
+            SQLITE_OK);
         ck_assert_int_eq(sqlite3_step(s), SQLITE_ROW);
         ck_assert_int_eq(sqlite3_column_int(s, 0), 3);
         (void)sqlite3_finalize(s);
@@ -439,12 +458,13 @@ END_TEST
 int main(void)
 {
     return SUITE_RUN("storage/record_artefact", an_artefact_comes_back_as_it_went,
-                     an_artefact_may_wait_for_its_claim, a_number_beyond_the_database_is_refused,
-                     every_status_has_a_name, a_status_changes_only_from_where_it_is,
+                     an_artefact_may_wait_for_its_claim,
+                     a_number_beyond_the_database_is_refused, every_status_has_a_name,
+                     a_status_changes_only_from_where_it_is,
                      an_unknown_status_in_the_row_is_corrupt, the_harm_rule_holds_in_the_list,
                      a_page_is_full_whatever_is_hidden_in_it, filters_narrow_the_list,
                      pages_do_not_move_when_artefacts_arrive, a_list_is_of_its_claim,
                      recordings_are_found_by_their_assessment, a_scrub_meets_each_artefact_once,
-                     a_link_stands_once_and_a_removed_one_keeps_its_row, a_link_joins_what_is_there,
-                     an_artefact_has_so_many_links_and_no_more);
+                     a_link_stands_once_and_a_removed_one_keeps_its_row,
+                     a_link_joins_what_is_there, an_artefact_has_so_many_links_and_no_more);
 }

@@ -10,16 +10,28 @@ static void open_assessment(void)
 
     open_records();
     claim = new_claim("PIP-1", "alex");
-    a = (struct assessment_record){.id = id_in_order(), .claim = claim, .channel = "telephone", .provider = "Provider North",
-                                   .scheduled_at = 100, .created_at = 50, .created_by = person("assessor")};
+    a = (struct assessment_record){.id = id_in_order(),
+                                   .claim = claim,
+                                   .channel = "telephone",
+                                   .provider = "Provider North",
+                                   .scheduled_at = 100,
+                                   .created_at = 50,
+                                   .created_by = person("assessor")};
     ok(assessment_insert(db, &a));
     assessment = a.id;
 }
 
 static struct choice_event choice(const char *event_id, const char *event)
 {
-    struct choice_event e = {.assessment = assessment, .channel = "web", .notice_version = "2026-1", .effective_at = 60,
-                             .recorded_at = 61, .by = person("alex"), .by_role = "claimant", .on_behalf_of = "alex", .ledger_index = 9};
+    struct choice_event e = {.assessment = assessment,
+                             .channel = "web",
+                             .notice_version = "2026-1",
+                             .effective_at = 60,
+                             .recorded_at = 61,
+                             .by = person("alex"),
+                             .by_role = "claimant",
+                             .on_behalf_of = "alex",
+                             .ledger_index = 9};
 
     (void)snprintf(e.event_id, sizeof(e.event_id), "%s", event_id);
     (void)snprintf(e.event, sizeof(e.event), "%s", event);
@@ -132,6 +144,7 @@ END_TEST
 int main(void)
 {
     return SUITE_RUN("storage/record_assessment", an_assessment_comes_back_as_it_went,
-                     choices_keep_the_order_in_which_they_were_recorded, an_event_is_recorded_once,
+                     choices_keep_the_order_in_which_they_were_recorded,
+                     an_event_is_recorded_once,
                      a_choice_is_never_judged_by_a_part_of_its_events);
 }

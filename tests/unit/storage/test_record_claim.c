@@ -87,8 +87,11 @@ START_TEST(parties_are_replaced_as_a_whole)
     ok(party_list(db, &claim, out, &n));
     ck_assert_uint_eq(n, 0);
     for (int i = 0; i < PARTIES_MAX; i++) {
-        in[i] = (struct party_record){.role = "representative", .kind = "carer", .scope = "evidence",
-                                      .from = i, .until = i ? 100 + i : 0};
+        in[i] = (struct party_record){.role = "representative",
+                                      .kind = "carer",
+                                      .scope = "evidence",
+                                      .from = i,
+                                      .until = i ? 100 + i : 0};
         (void)snprintf(in[i].person.subject, SUBJECT_MAX, "party-%d", i);
     }
     ok(party_replace(db, &claim, in, PARTIES_MAX));
@@ -167,7 +170,8 @@ static void expect(size_t count, const int *which)
 {
     ck_assert_uint_eq(n, count);
     for (size_t i = 0; i < count; i++)
-        ck_assert_msg(uuid_equal(&found[i].id, &claims[which[i]]), "place %zu is not claim %d", i, which[i]);
+        ck_assert_msg(uuid_equal(&found[i].id, &claims[which[i]]), "place %zu is not claim %d",
+                      i, which[i]);
 }
 #define EXPECT(...) expect(sizeof((int[]){__VA_ARGS__}) / sizeof(int), (int[]){__VA_ARGS__})
 
@@ -264,7 +268,8 @@ int main(void)
 {
     return SUITE_RUN("storage/record_claim", a_claim_comes_back_as_it_went, keys_are_taken_once,
                      an_update_changes_what_may_change, parties_are_replaced_as_a_whole,
-                     assignments_are_replaced_as_a_whole, each_filter_finds_its_own_newest_first,
+                     assignments_are_replaced_as_a_whole,
+                     each_filter_finds_its_own_newest_first,
                      a_party_counts_from_its_start_until_its_end_and_once,
                      pages_do_not_move_when_claims_arrive);
 }

@@ -5,8 +5,14 @@ static size_t n;
 
 static struct consent_record consent(const char *event_id, const char *decision)
 {
-    struct consent_record c = {.claim = claim, .purpose = "contact_clinician", .statement_version = "v3", .effective_at = 1,
-                               .recorded_at = 2, .by = person("alex"), .by_role = "claimant", .ledger_index = 3};
+    struct consent_record c = {.claim = claim,
+                               .purpose = "contact_clinician",
+                               .statement_version = "v3",
+                               .effective_at = 1,
+                               .recorded_at = 2,
+                               .by = person("alex"),
+                               .by_role = "claimant",
+                               .ledger_index = 3};
 
     (void)snprintf(c.event_id, sizeof(c.event_id), "%s", event_id);
     (void)snprintf(c.decision, sizeof(c.decision), "%s", decision);
@@ -69,5 +75,6 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN("storage/record_consent", consents_are_appended, one_event_id_may_serve_two_claims);
+    return SUITE_RUN("storage/record_consent", consents_are_appended,
+                     one_event_id_may_serve_two_claims);
 }

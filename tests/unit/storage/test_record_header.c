@@ -167,7 +167,8 @@ START_TEST(nothing_destroyed_stays_in_any_file)
         uint8_t *content = file_content(files[f], &len);
 
         for (size_t i = 0; i < n_dead; i++)
-            ck_assert_msg(!memmem(content, len, dead[i], MARK), "%s still holds a destroyed header", files[f]);
+            ck_assert_msg(!memmem(content, len, dead[i], MARK),
+                          "%s still holds a destroyed header", files[f]);
         for (size_t i = 0; i < ARTEFACTS; i++)
             found_live += live[i] && memmem(content, len, mark[i], MARK);
         free(content);
@@ -175,7 +176,8 @@ START_TEST(nothing_destroyed_stays_in_any_file)
     for (size_t i = 0; i < ARTEFACTS; i++)
         lived += live[i];
     ck_assert_uint_gt(lived, 0);
-    ck_assert_uint_eq(found_live, lived); /* the search does find what is there, and in one place */
+    ck_assert_uint_eq(found_live,
+                      lived); /* the search does find what is there, and in one place */
     close_records();
 }
 END_TEST
@@ -193,7 +195,11 @@ START_TEST(no_slot_is_ever_resized_or_deleted)
     ok(header_put(db, &ids[0], "k", "dddddd", 6));
     ok(header_remove(db, &ids[1]));
     ok(header_put(db, &ids[2], "k", "eeee", 4));
-    ck_assert_int_eq(sqlite3_prepare_v2(db->handle, "SELECT count(*), sum(header = zeroblob(4)) FROM header_slots", -1, &s, NULL), SQLITE_OK);
+    ck_assert_int_eq(
+        sqlite3_prepare_v2(db->handle,
+                           "SELECT count(*), sum(header = zeroblob(4)) FROM header_slots", -1,
+                           &s, NULL),
+        SQLITE_OK);
     ck_assert_int_eq(sqlite3_step(s), SQLITE_ROW);
     slots = sqlite3_column_int64(s, 0);
     zeroed = sqlite3_column_int64(s, 1);

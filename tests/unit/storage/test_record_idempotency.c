@@ -9,14 +9,16 @@ static int64_t pretend(void)
 
 static struct idempotency_record key_of(const char *client, const char *key, int64_t expires_at)
 {
-    struct idempotency_record r = {.client = person(client), .status = 201, .expires_at = expires_at};
+    struct idempotency_record r = {
+        .client = person(client), .status = 201, .expires_at = expires_at};
 
     (void)snprintf(r.key, sizeof(r.key), "%s", key);
     memset(r.fingerprint, 7, sizeof(r.fingerprint));
     return r;
 }
 
-static enum err find(const char *client, const char *key, int64_t now, struct buf *answer, struct idempotency_record *out)
+static enum err find(const char *client, const char *key, int64_t now, struct buf *answer,
+                     struct idempotency_record *out)
 {
     struct person p = person(client);
 
@@ -43,7 +45,8 @@ START_TEST(an_answer_is_kept_until_it_expires)
     ck_assert_int_eq(back.expires_at, 2000);
     fails(ERR_NOT_FOUND, find("alex", "key", 2000, &answer, &back));
     fails(ERR_NOT_FOUND, find("alex", "Key", 1999, &answer, &back));
-    fails(ERR_NOT_FOUND, find("billie", "key", 1999, &answer, &back)); /* another's key is another key */
+    fails(ERR_NOT_FOUND,
+          find("billie", "key", 1999, &answer, &back)); /* another's key is another key */
     close_records();
 }
 END_TEST
@@ -123,6 +126,6 @@ END_TEST
 int main(void)
 {
     return SUITE_RUN("storage/record_idempotency", an_answer_is_kept_until_it_expires,
-                     a_key_is_taken_once_until_it_expires, the_largest_answer_fits_and_no_larger,
-                     a_sweep_takes_the_expired_only);
+                     a_key_is_taken_once_until_it_expires,
+                     the_largest_answer_fits_and_no_larger, a_sweep_takes_the_expired_only);
 }

@@ -1,4 +1,5 @@
-/* Every statement that the records use is asked for its plan: none may walk a whole table or sort aside. */
+/* Every statement that the records use is asked for its plan: none may walk a whole table or
+ * sort aside. */
 #include "tests/unit/storage/records_fixture.h"
 
 #include "storage/db_internal.h"
@@ -98,12 +99,14 @@ static void use_the_look_ups(const struct uuid *id)
     fails(ERR_NOT_FOUND, idempotency_find(db, &someone, "k", 1, &r, &b));
 }
 
-/* A step of a plan that costs more the more rows there are. The open sessions' own index holds the open ones only. */
+/* A step of a plan that costs more the more rows there are. The open sessions' own index holds
+ * the open ones only. */
 static bool is_costly(const char *step)
 {
     if (strstr(step, "TEMP B-TREE"))
         return true;
-    return strncmp(step, "SCAN", 4) == 0 && !strstr(step, "CONSTANT ROW") && !strstr(step, "read_sessions_open");
+    return strncmp(step, "SCAN", 4) == 0 && !strstr(step, "CONSTANT ROW") &&
+           !strstr(step, "read_sessions_open");
 }
 
 static void check_plan(const char *sql)
@@ -156,5 +159,6 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN("storage/record_plans", no_statement_walks_a_table_or_sorts_aside, the_check_knows_a_bad_plan);
+    return SUITE_RUN("storage/record_plans", no_statement_walks_a_table_or_sorts_aside,
+                     the_check_knows_a_bad_plan);
 }

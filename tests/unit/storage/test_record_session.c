@@ -11,8 +11,13 @@ START_TEST(a_session_is_open_until_it_is_closed_once)
     open_records();
     claim = new_claim("PIP-1", "alex");
     artefact = new_artefact(&claim, "alex");
-    first = (struct read_session_record){.id = id_in_order(), .artefact = artefact, .actor = person("worker"), .purpose = "decision",
-                                         .opened_at = 10, .expires_at = 20, .ledger_index = 4};
+    first = (struct read_session_record){.id = id_in_order(),
+                                         .artefact = artefact,
+                                         .actor = person("worker"),
+                                         .purpose = "decision",
+                                         .opened_at = 10,
+                                         .expires_at = 20,
+                                         .ledger_index = 4};
     second = first;
     second.id = id_in_order();
     ok(read_session_insert(db, &first));
