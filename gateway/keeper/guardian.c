@@ -18,6 +18,7 @@
 #include "gateway/base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -153,12 +154,24 @@ static void ignore_signals(void)
         (void)sigaction(ignored[i], &nothing, NULL);
 }
 
+/* A front without standard error must not make our sockets take its number. */
+static void fill_standard_files(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    fd_close_auto(&fd);
+}
+
 int keeper_main(int fd)
 {
     AUTO_FREE struct guardian *g = calloc(1, sizeof(*g));
     enum err e;
 
     ignore_signals();
+    fill_standard_files();
     log_set_source("keeper.guardian");
     if (g == NULL)
         return EXIT_FAILURE;

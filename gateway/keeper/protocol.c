@@ -8,6 +8,7 @@
 #include "gateway/base/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -152,25 +153,52 @@ enum err frame_recv(int fd, void *packet, size_t cap, int timeout_ms, size_t *le
     return ERR_OK;
 }
 
-enum err frame_socketpair(int out[2])
+/* Never one of the three standard numbers, which a process may have been started without. */
+static enum err move_up(int *fd)
 {
-    int wanted = 2 * FRAME_MAX;
+    int higher;
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, out) != 0)
-        return err_errno("socketpair");
-    for (int i = 0; i < 2; i++) {
-        int have = 0;
-        socklen_t size = sizeof(have);
+    if (*fd > STDERR_FILENO)
+        return ERR_OK;
+    higher = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (higher < 0)
+        return err_errno("moving a socket");
+    (void)close(*fd);
+    *fd = higher;
+    return ERR_OK;
+}
 
-        (void)setsockopt(out[i], SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
-        if (getsockopt(out[i], SOL_SOCKET, SO_SNDBUF, &have, &size) == 0 &&
-            have > FRAME_MAX + FRAME_MAX / 4)
-            continue;
-        (void)close(out[0]);
-        (void)close(out[1]);
+static enum err take_whole_frames(int fd)
+{
+    int wanted = 2 * FRAME_MAX, have = 0;
+    socklen_t size = sizeof(have);
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
+    if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &have, &size) != 0)
+        return err_errno("SO_SNDBUF");
+    if (have < FRAME_MAX + FRAME_MAX / 4)
         return err_set(ERR_UNSUPPORTED,
                        "socket buffers are limited below one frame (net.core.wmem_max)");
-    }
+    return ERR_OK;
+}
+
+enum err frame_socketpair(int out[2])
+{
+    AUTO_FD int one = -1;
+    AUTO_FD int two = -1;
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+        return err_errno("socketpair");
+    one = pair[0];
+    two = pair[1];
+    TRY(move_up(&one));
+    TRY(move_up(&two));
+    TRY(take_whole_frames(one));
+    TRY(take_whole_frames(two));
+    out[0] = one;
+    out[1] = two;
+    one = two = -1;
     return ERR_OK;
 }
 

@@ -212,6 +212,33 @@ START_TEST(refuses_to_start)
 }
 END_TEST
 
+START_TEST(without_standard_error)
+{
+    struct keeper_info info;
+    struct world w;
+    pid_t pid;
+    int status;
+
+    world_make(&w);
+    pid = fork();
+    if (pid == 0) {
+        enum err e;
+
+        (void)close(STDIN_FILENO);
+        (void)close(STDERR_FILENO);
+        e = keeper_start(&w.config, &w.keeper);
+        if (e == ERR_OK)
+            e = keeper_info(w.keeper, &info);
+        keeper_stop(w.keeper);
+        _exit((int)e);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_eq(WEXITSTATUS(status), ERR_OK);
+    world_end(&w);
+}
+END_TEST
+
 START_TEST(credentials_directory)
 {
     struct keeper_info info;
@@ -539,7 +566,7 @@ int main(void)
 {
     return SUITE_RUN("keeper/process", killed_and_replaced, guardian_killed,
                      group_signals_are_ignored, front_dies, refuses_to_start,
-                     credentials_directory, has_given_up, threads_share_it,
-                     threads_survive_its_death, malformed_packets, random_packets,
-                     guardian_takes_no_other_settings, guardian_is_not_hurried);
+                     without_standard_error, credentials_directory, has_given_up,
+                     threads_share_it, threads_survive_its_death, malformed_packets,
+                     random_packets, guardian_takes_no_other_settings, guardian_is_not_hurried);
 }
