@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""docs/openapi.yaml against the running server: every operation is exercised, every answer is valid,
+and the routes of the program and the paths of the document are the same."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import gateway_fixture as fixture
+
+SOURCE = pathlib.Path(os.environ.get("EG_SOURCE", pathlib.Path(__file__).parents[2]))
+PACKAGES = ["ajv@8.17.1", "ajv-formats@3.0.1", "yaml@2.6.1", "@seriousme/openapi-schema-validator@2.3.1"]
+PDF = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
+FLAC = b"fLaC\x00\x00\x00\x22\x10\x00\x10\x00" + b"\x00" * 6 + b"\x0a\xc4\x40\xf0" + b"\x00" * 40
+
+
+def node_modules():
+    folder = pathlib.Path(os.environ.get("EG_BUILD", tempfile.gettempdir())) / "npm-openapi"
+    if not (folder / "node_modules" / "yaml").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), *PACKAGES],
+                       check=True, timeout=300, capture_output=True)
+    return folder / "node_modules"
+
+
+class OpenApi(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.gw = fixture.Gateway().init().start()
+        cls.exchanges = []
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.gw.stop()
+        cls.gw.remove()
+
+    def call(self, method, path, role=None, subject=None, body=None, headers=None):
+        token = self.gw.token(role, subject) if role else None
+        answer = self.gw.request(method, path, token, body, headers)
+        self.exchanges.append({
+            "method": method, "path": path, "status": answer.status,
+            "headers": {k.lower(): v for k, v in answer.headers.items()},
+            "body": answer.body.decode("utf-8", "replace"),
+            "request": json.dumps(body) if isinstance(body, dict) else None})
+        return answer
+
+    def test_document_and_server_agree(self):
+        call = self.call
+        draft = self.gw.claim_body("ada", assigned_to=["casey", "avery"], parties=[
+            {"subject": "sam", "role": "representative", "kind": "appointee", "from": fixture.now(-60)}])
+        claim = call("POST", "/v1/claims", "claims_system", "registry", draft).json["id"]
+        call("POST", "/v1/claims", "claims_system", "registry", draft)
+        call("POST", "/v1/claims", "claims_system", "registry", {**draft, "colour": "red"})
+        call("POST", "/v1/claims", "claimant", "ada", draft)
+        other = call("POST", "/v1/claims", "claims_system", "registry", self.gw.claim_body("bob")).json["id"]
+        call("PATCH", f"/v1/claims/{claim}", "claims_system", "registry", {"stage": "decision"})
+        call("GET", "/v1/claims?limit=1", "case_manager", "casey")
+        call("GET", "/v1/claims?assigned_to=me", "case_manager", "casey")
+        call("GET", f"/v1/claims/{claim}", "claimant", "ada")
+        call("GET", f"/v1/claims/{claim}", "case_manager", "casey")
+        call("GET", f"/v1/claims/{claim}", "claimant", "eve")
+        path = f"/v1/claims/{claim}/artefacts"
+        sent = {"Content-Type": "application/pdf", "Content-Disposition": 'attachment; filename="a.pdf"'}
+        item = call("POST", path + "?kind=further_evidence&description=x", "claimant", "ada", PDF, sent).json["artefact"]["id"]
+        call("POST", path + "?kind=further_evidence", "claimant", "ada", b"", sent)
+        call("POST", path + "?kind=further_evidence", "claimant", "ada", b"\x00\x01\x02", {})
+        call("POST", path + "?kind=further_evidence", "claimant", "ada", PDF, {**sent, "Repr-Digest": "sha-256=:" + "A" * 43 + "=:"})
+        call("GET", path + "?limit=1&kind=further_evidence&status=available", "case_manager", "casey")
+        call("GET", path + "?limit=0", "case_manager", "casey")
+        call("GET", f"/v1/artefacts/{item}", "claimant", "ada")
+        call("GET", f"/v1/artefacts/{item}/receipt", "claimant", "ada")
+        content = f"/v1/artefacts/{item}/content"
+        etag = call("GET", content + "?purpose=decision", "case_manager", "casey").headers["ETag"]
+        call("HEAD", content, "claimant", "ada")
+        call("GET", content, "claimant", "ada", headers={"Range": "bytes=1-3"})
+        call("GET", content, "claimant", "ada", headers={"Range": "bytes=100000-"})
+        call("GET", content, "claimant", "ada", headers={"If-None-Match": etag})
+        call("GET", content, "case_manager", "casey")
+        call("GET", content, "operator", "ops")
+        call("POST", f"/v1/artefacts/{item}/links", "case_manager", "casey", {"claim": other, "reason": "earlier claim"})
+        call("DELETE", f"/v1/artefacts/{item}/links/{other}", "case_manager", "casey")
+        assessment = call("POST", f"/v1/claims/{claim}/assessments", "assessor", "avery",
+                          {"channel": "phone", "provider": "Invented", "scheduled_at": fixture.now(-7200)}).json["id"]
+        event = {"event_id": "n1", "event": "notice", "effective_at": fixture.now(-7000), "notice_version": "1", "channel": "web"}
+        call("POST", f"/v1/assessments/{assessment}/choice", "assessor", "avery", event)
+        call("POST", f"/v1/assessments/{assessment}/choice", "assessor", "avery", event)
+        query = (f"?kind=assessment_audio&assessment={assessment}&recording_started_at={fixture.now(-3600)}"
+                 f"&recording_stopped_at={fixture.now(-1800)}")
+        call("POST", path + query, "assessor", "avery", FLAC, {"Content-Type": "audio/flac"})
+        call("POST", f"/v1/assessments/{assessment}/choice", "claimant", "ada",
+             {"event_id": "o1", "event": "opt_out", "effective_at": fixture.now(-10)})
+        call("POST", path + query, "assessor", "avery", FLAC, {"Content-Type": "audio/flac"})
+        call("GET", f"/v1/assessments/{assessment}", "claimant", "ada")
+        consent = {"event_id": "c1", "purpose": "contact_gp", "decision": "given", "statement_version": "1",
+                   "effective_at": fixture.now(-5)}
+        call("POST", f"/v1/claims/{claim}/consents", "claimant", "ada", consent)
+        call("POST", f"/v1/claims/{claim}/consents", "claimant", "ada", consent)
+        call("GET", f"/v1/claims/{claim}/consents", "claimant", "ada")
+        call("GET", f"/v1/claims/{claim}/history", "claimant", "ada")
+        call("GET", f"/v1/claims/{claim}/history?limit=2", "case_manager", "casey")
+        call("GET", "/log/checkpoint")
+        call("GET", "/log/proof?leaf=0", "auditor", "audrey")
+        call("GET", "/log/proof?from=1", "auditor", "audrey")
+        call("GET", "/log/proof?from=1", "claimant", "ada")
+        call("GET", "/log/tile/0/000.p/1", "auditor", "audrey")
+        call("GET", "/problems/file-empty")
+        call("GET", "/problems/nothing")
+        call("GET", "/v1/claims")
+        self.check()
+
+    def check(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as told:
+            json.dump(self.exchanges, told)
+            told.flush()
+            done = subprocess.run(
+                ["node", str(SOURCE / "tests/support/openapi/check.mjs"), str(SOURCE / "docs/openapi.yaml"), told.name],
+                env={**os.environ, "EG_NODE_MODULES": str(node_modules())}, capture_output=True, text=True, timeout=120)
+        print(done.stdout)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertGreater(len(self.exchanges), 50)
+
+    def test_routes_and_paths_are_the_same(self):
+        table = (SOURCE / "gateway/routes/routes.c").read_text()
+        rows = set(re.findall(r'READ\("([^"]+)"', table))
+        routes = {("GET", p) for p in rows}
+        routes |= set(re.findall(r'WRITE\("(\w+)", "([^"]+)"', table))
+        routes |= set(re.findall(r'\.method = "(\w+)",\s*\.pattern = "([^"]+)"', table))
+        document = (SOURCE / "docs/openapi.yaml").read_text()
+        paths, at = set(), None
+        for line in document.split("\n"):
+            if found := re.match(r"  (/\S*):$", line):
+                at = found.group(1)
+            elif line == "components:":
+                at = None
+            elif at and (found := re.match(r"    (get|post|put|patch|delete):$", line)):
+                paths.add((found.group(1).upper(), at))
+        self.assertGreater(len(paths), 15)
+        self.assertEqual({(m, p.replace("{rest...}", "{rest}")) for m, p in routes}, paths)
+
+
+if __name__ == "__main__":
+    unittest.main()
