@@ -252,6 +252,28 @@ static enum err restrict_recordings(struct choice_act *act, struct commit_tx *tx
     return ERR_OK;
 }
 
+static enum err room_for(const struct choice_event *e, const struct choice_event *events, size_t n)
+{
+    bool changes = event_is(e, "opt_out") && choice_state_at(events, n, INT64_MAX) != CHOICE_OPTED_OUT;
+    if (n < CHOICE_CHANGES_MAX || changes)
+        return ERR_OK;
+    return refuse_because(REFUSAL_QUOTA_EXCEEDED, "the choice was changed too often; only an opt-out is taken now");
+}
+
+static enum err event_append(struct choice_act *act, struct commit_tx *tx)
+{
+    AUTO_FREE struct choice_event *events = NULL;
+    size_t n = 0;
+    TRY(events_load(commit_db(tx), &act->event->assessment, &events, &n));
+    TRY(room_for(act->event, events, n));
+    act->event->recorded_at = clock_now();
+    act->event->by = person_of(act->p);
+    (void)snprintf(act->event->by_role, sizeof(act->event->by_role), "%s", role_name(act->role));
+    TRY(event_log(act, tx));
+    TRY(choice_insert(commit_db(tx), act->event));
+    return event_is(act->event, "opt_out") ? restrict_recordings(act, tx) : ERR_OK;
+}
+
 static enum err choice_apply(struct commit_tx *tx, void *ctx)
 {
     struct choice_act *act = ctx;
@@ -261,15 +283,8 @@ static enum err choice_apply(struct commit_tx *tx, void *ctx)
     enum action action = event_is(act->event, "notice") ? ACTION_CHOICE_NOTICE : ACTION_CHOICE_SET;
     TRY(assessment_reach(db, &act->event->assessment, act->p, action, &act->assessment, &act->role));
     TRY(event_repeated(act, db));
-    if (!act->out->repeated) {
-        act->event->recorded_at = clock_now();
-        act->event->by = person_of(act->p);
-        (void)snprintf(act->event->by_role, sizeof(act->event->by_role), "%s", role_name(act->role));
-        TRY(event_log(act, tx));
-        TRY(choice_insert(db, act->event));
-        if (event_is(act->event, "opt_out"))
-            TRY(restrict_recordings(act, tx));
-    }
+    if (!act->out->repeated)
+        TRY(event_append(act, tx));
     AUTO_FREE struct choice_event *events = NULL;
     size_t n = 0;
     TRY(events_load(db, &act->event->assessment, &events, &n));

@@ -44,6 +44,10 @@ MUST_USE enum err assessment_create(struct evidence *ev, const struct principal 
                                     struct assessment_record *inout);
 MUST_USE enum err assessment_get(struct evidence *ev, const struct principal *p, const struct uuid *id, struct assessment_view *out);
 
+/* An assessment takes CHOICE_CHANGES_MAX events; past that only an opt-out that changes something, so that nobody can use the room up
+ * and an opt-out always finds a place (REFUSAL_QUOTA_EXCEEDED for the rest). */
+enum { CHOICE_CHANGES_MAX = 150 };
+_Static_assert((int)CHOICE_CHANGES_MAX < (int)CHOICE_EVENTS_MAX, "room for the last opt-out");
 /* effective_at may lie CHOICE_FUTURE_MAX_S in the future at the most (clocks differ). */
 enum { CHOICE_FUTURE_MAX_S = 300 };
 struct choice_result {
