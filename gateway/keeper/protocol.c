@@ -95,6 +95,21 @@ enum err frame_send(int fd, uint8_t type, uint64_t id, const void *body, size_t 
     return err_errno("sendmsg to the keeper's socket");
 }
 
+/* Never one of the three standard numbers, which a process may have been started without. */
+static enum err move_up(int *fd)
+{
+    int higher;
+
+    if (*fd > STDERR_FILENO)
+        return ERR_OK;
+    higher = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (higher < 0)
+        return err_errno("moving a socket");
+    (void)close(*fd);
+    *fd = higher;
+    return ERR_OK;
+}
+
 static int take_fd(struct msghdr *msg)
 {
     int fd = -1;
@@ -148,23 +163,12 @@ enum err frame_recv(int fd, void *packet, size_t cap, int timeout_ms, size_t *le
         return err_set(ERR_UNAVAILABLE, "the other side of the keeper's socket is gone");
     came = take_fd(&msg);
     *len = (size_t)n;
-    if (got_fd != NULL)
-        *got_fd = came, came = -1;
-    return ERR_OK;
-}
-
-/* Never one of the three standard numbers, which a process may have been started without. */
-static enum err move_up(int *fd)
-{
-    int higher;
-
-    if (*fd > STDERR_FILENO)
+    if (got_fd == NULL)
         return ERR_OK;
-    higher = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    if (higher < 0)
-        return err_errno("moving a socket");
-    (void)close(*fd);
-    *fd = higher;
+    if (came >= 0)
+        TRY(move_up(&came));
+    *got_fd = came;
+    came = -1;
     return ERR_OK;
 }
 
