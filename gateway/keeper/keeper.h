@@ -73,8 +73,8 @@ struct keeper_opening {
  * ERR_CRYPTO: the header is not this artefact's or was tampered with. */
 MUST_USE enum err keeper_open(struct keeper *k, const struct keeper_opening *o, uint8_t payload_key[AGE_PAYLOAD_KEY_SIZE]);
 
-/* A new header for the artefact. With `service` (and recovery): rotation, wants a receipt of action "key.rewrap" whose details name the artefact or "scope":"all",
- * "to":<key id> (a key that the keeper holds itself) and, when `recovery` is given, "recovery":<age1...>, at most 24 hours old: one logged order
+/* A new header for the artefact. With `service` (and recovery): rotation, wants a receipt of action "key.rewrap" whose details name the artefact or "scope":"all" (good
+ * for an administrator's keeper only), "to":<key id> (a key that the keeper holds itself) and, when `recovery` is given, "recovery":<age1...>, at most 24 hours old: one logged order
  * must not hand every artefact to a key that the log does not show. With `plain`: export to a recipient, wants action "artefact.exported" with "artefact" and "recipient" (age1...),
  * as old as an opening may be. */
 struct keeper_rewrap {

@@ -117,6 +117,7 @@ static void fixture_make(struct fixture *x)
     secret_free(seed);
     add_identity(s);
     s->settings.read_session_s = FUZZ_SESSION_S;
+    s->settings.admin = true; /* more can be asked of it */
     must(state_open_fd(make_state(), &s->signer.verifier, &s->state));
     limiter_init(&s->limiter, FUZZ_OPENS);
     (void)snprintf(x->order, sizeof(x->order), FUZZ_RECOVERY_FREE_ORDER,

@@ -384,6 +384,7 @@ static void rotation_make(struct rotation *t)
 {
     world_make(&t->w);
     ck_ok(keeper_identity_create(t->w.keys, t->next_id, &t->next));
+    t->w.config.admin = true;
     world_start(&t->w);
     sealed_make(&t->w, &t->a);
     buf_init(&t->receipt, RECEIPT_MAX);
@@ -409,6 +410,17 @@ static json_t *order_details(const struct rotation *t)
     json_put_text(d, "to", t->next_id);
     json_put_text(d, "recovery", recovery);
     json_put_time(d, "time", clock_now());
+    return d;
+}
+
+static json_t *order_for_one(const struct rotation *t)
+{
+    json_t *d = order_details(t);
+    char id[UUID_TEXT_SIZE];
+
+    uuid_format(&t->a.id, id);
+    (void)json_object_del(d, "scope");
+    json_put_text(d, "artefact", id);
     return d;
 }
 
@@ -554,22 +566,28 @@ START_TEST(exports)
 }
 END_TEST
 
-START_TEST(only_the_administrators_rewraps_are_unmetered)
+/* The front's own keeper re-wraps what is named, artefact by artefact, and at its rate. */
+START_TEST(the_fronts_keeper_takes_no_order_for_all)
 {
     unsigned busy = 0;
     struct rotation t;
 
     rotation_make(&t);
-    keeper_stop(t.w.keeper);
-    t.w.config.opens_per_second = 1;
-    world_start(&t.w);
     for (int i = 0; i < 30; i++)
-        busy += ask_rewrap(&t, order_details(&t), &t.next, NULL, NULL) == ERR_BUSY;
+        ck_ok(ask_rewrap(&t, order_details(&t), &t.next, NULL, NULL));
+    t.w.config.admin = false;
+    world_restart(&t.w);
+    ck_err(ask_rewrap(&t, order_details(&t), &t.next, NULL, NULL), ERR_DENIED);
+    ck_ok(ask_rewrap(&t, order_for_one(&t), &t.next, &t.w.recovery, NULL));
+    t.w.config.opens_per_second = 1;
+    world_restart(&t.w);
+    for (int i = 0; i < 30; i++)
+        busy += ask_rewrap(&t, order_for_one(&t), &t.next, NULL, NULL) == ERR_BUSY;
     ck_assert_uint_ge(busy, 1);
     t.w.config.admin = true;
     world_restart(&t.w);
     for (int i = 0; i < 30; i++)
-        ck_ok(ask_rewrap(&t, order_details(&t), &t.next, NULL, NULL));
+        ck_ok(ask_rewrap(&t, order_for_one(&t), &t.next, NULL, NULL));
     rotation_end(&t);
 }
 END_TEST
@@ -580,5 +598,5 @@ int main(void)
                      forged_signature, larger_than_known, signed_by_the_other_keeper,
                      wrong_headers, several_identities, intake_only, rate_limit, rotates,
                      rotation_refused, rewrap_of_no_kind, exports,
-                     only_the_administrators_rewraps_are_unmetered);
+                     the_fronts_keeper_takes_no_order_for_all);
 }
