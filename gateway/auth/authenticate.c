@@ -1,7 +1,7 @@
 /* Joins what proves who is calling: bearer tokens, client certificates, and the memory of both.
  *
- *     Authorization ----> cached? --no--> head, key set, signature, claims --+--> bound? scope? roles?
- *     peer's chain  ----> cached? --no--> path, lists, row ------------------+--> principal
+ *     Authorization ----> cached? --no--> head, key set, signature, claims --+--> bound? scope?
+ * roles? peer's chain  ----> cached? --no--> path, lists, row ------------------+--> principal
  *
  * Invariants: a stated credential that is not understood refuses and is never passed over for
  * another one; a cached token counts only under the key set it was verified with, and its
@@ -41,7 +41,8 @@ struct attempt {
     int64_t wall_us, steady_ms;
 };
 
-/* --- certificates -------------------------------------------------------------------------- */
+/* --- certificates --------------------------------------------------------------------------
+ */
 
 static MUST_USE enum err chain_key(const struct attempt *t, struct cache_key *out)
 {
@@ -108,7 +109,8 @@ static MUST_USE enum err check_binding(const struct attempt *t, const struct cac
     return ERR_OK;
 }
 
-/* --- tokens -------------------------------------------------------------------------------- */
+/* --- tokens --------------------------------------------------------------------------------
+ */
 
 static const struct issuer *find_issuer(const struct authenticator *a, const char *name)
 {
@@ -215,7 +217,8 @@ static MUST_USE enum err by_token(const struct attempt *t, const char *token, si
     return ERR_OK;
 }
 
-/* --- the header ---------------------------------------------------------------------------- */
+/* --- the header ----------------------------------------------------------------------------
+ */
 
 static bool is_b64token(const char *text, size_t len)
 {
@@ -254,11 +257,8 @@ static MUST_USE enum err split_header(const char *value, const char **token, siz
 enum err authenticate(struct authenticator *a, const char *authorization,
                       const struct auth_der *chain, size_t n, struct principal *out)
 {
-    struct attempt t = {.a = a,
-                        .chain = chain,
-                        .n = n,
-                        .wall_us = clock_now(),
-                        .steady_ms = clock_steady_ms()};
+    struct attempt t = {
+        .a = a, .chain = chain, .n = n, .wall_us = clock_now(), .steady_ms = clock_steady_ms()};
     const char *token = "";
     size_t len = 0;
 
@@ -269,7 +269,8 @@ enum err authenticate(struct authenticator *a, const char *authorization,
     return by_token(&t, token, len, out);
 }
 
-/* --- from start to end --------------------------------------------------------------------- */
+/* --- from start to end ---------------------------------------------------------------------
+ */
 
 /* A key set file must be there; a URL may come up later (jwks_source.c writes the warning). */
 static MUST_USE enum err add_issuer(struct authenticator *a, const struct issuer_config *config)

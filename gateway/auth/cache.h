@@ -25,7 +25,7 @@ struct cached {
     uint64_t generation;
     int64_t wall_until_us;
     int64_t steady_until_ms;
-    bool bound;                 /* only with the certificate of this thumbprint */
+    bool bound; /* only with the certificate of this thumbprint */
     uint8_t thumbprint[SHA256_SIZE];
 };
 

@@ -41,7 +41,8 @@ struct certificates {
     struct err_info ca_failure, crl_failure;
 };
 
-/* --- the files ----------------------------------------------------------------------------- */
+/* --- the files -----------------------------------------------------------------------------
+ */
 
 static void replace(struct buf *kept, struct buf *fresh)
 {
@@ -160,7 +161,8 @@ uint64_t certificates_generation(struct certificates *c, int64_t steady_ms)
     return generation;
 }
 
-/* --- from start to end --------------------------------------------------------------------- */
+/* --- from start to end ---------------------------------------------------------------------
+ */
 
 static MUST_USE enum err copy_mapping(const struct certificate_mapping *from,
                                       struct mapping *to)
@@ -230,7 +232,8 @@ void certificates_free(struct certificates *c)
     free(c);
 }
 
-/* --- one chain ----------------------------------------------------------------------------- */
+/* --- one chain -----------------------------------------------------------------------------
+ */
 
 static void x509_stack_free(STACK_OF(X509) * s)
 {

@@ -2,9 +2,10 @@
  *
  * Verified: path to a root of client_ca_file (intermediates may come from the peer), purpose
  * clientAuth, validity, strength of keys and signatures (112 bits), and with a
- * revocation list that every certificate of the path is on none; the list file may hold several lists. A missing,
- * malformed or expired list refuses everybody. The files are looked at once a FILE_CHECK_MS; a
- * broken CA file leaves the roots as they are, and shows in certificates_health. */
+ * revocation list that every certificate of the path is on none; the list file may hold several
+ * lists. A missing, malformed or expired list refuses everybody. The files are looked at once a
+ * FILE_CHECK_MS; a broken CA file leaves the roots as they are, and shows in
+ * certificates_health. */
 #ifndef GATEWAY_AUTH_CERTIFICATE_H
 #define GATEWAY_AUTH_CERTIFICATE_H
 

@@ -17,6 +17,7 @@ struct match {
 
 /* ERR_INVALID: no such kind, no value, or not the hex of a SHA-256. */
 MUST_USE enum err match_parse(const char *text, struct match *out);
-bool match_certificate(const struct match *m, X509 *leaf, const uint8_t thumbprint[SHA256_SIZE]);
+bool match_certificate(const struct match *m, X509 *leaf,
+                       const uint8_t thumbprint[SHA256_SIZE]);
 
 #endif

@@ -34,8 +34,8 @@ struct jwks_source {
     struct key_set *set; /* NULL: absent */
     uint64_t generation;
     bool tried;
-    int64_t tried_ms;       /* the latest attempt */
-    int64_t fresh_until_ms; /* of `set` */
+    int64_t tried_ms;        /* the latest attempt */
+    int64_t fresh_until_ms;  /* of `set` */
     struct err_info failure; /* of the latest attempt; code ERR_OK: it succeeded */
 };
 
@@ -70,7 +70,8 @@ static struct key_set *key_set_ref(struct key_set *s)
     return s;
 }
 
-/* --- where from ---------------------------------------------------------------------------- */
+/* --- where from ----------------------------------------------------------------------------
+ */
 
 /* The host of a plain URL is this machine; only the port may follow it. */
 static bool loopback_authority(const char *authority, size_t len)
@@ -201,7 +202,8 @@ static MUST_USE enum err load(struct jwks_source *s, bool have_set, struct load 
     return ERR_OK;
 }
 
-/* --- under the lock ------------------------------------------------------------------------ */
+/* --- under the lock ------------------------------------------------------------------------
+ */
 
 static int64_t fresh_ms(const struct jwks_source *s, long max_age)
 {

@@ -19,7 +19,7 @@
 
 enum { JWKS_CONNECT_TIMEOUT_MS = 3000, JWKS_TOTAL_TIMEOUT_MS = 5000 };
 
-struct jwks_origin { /* texts are borrowed and outlive the source */
+struct jwks_origin {    /* texts are borrowed and outlive the source */
     const char *issuer; /* for the log */
     const char *file;   /* one of the two */
     const char *url;

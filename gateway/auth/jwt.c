@@ -36,7 +36,8 @@ static MUST_USE enum err invalid_unless_nomem(enum err e)
     return invalid(why.message);
 }
 
-/* --- before the signature ------------------------------------------------------------------ */
+/* --- before the signature ------------------------------------------------------------------
+ */
 
 /* A text of 1 to cap-1 bytes without control characters; jansson has refused bad UTF-8. */
 static bool copy_claim(const json_t *claims, const char *name, char *out, size_t cap)
@@ -103,7 +104,8 @@ enum err jwt_head_check(const struct jwt_head *h, const struct issuer_config *is
     return ERR_OK;
 }
 
-/* --- after the signature ------------------------------------------------------------------- */
+/* --- after the signature -------------------------------------------------------------------
+ */
 
 /* NumericDate (RFC 7519): seconds, possibly with a fraction, which is cut. */
 static bool read_time(const json_t *claims, const char *name, int64_t *out_us)
@@ -153,7 +155,8 @@ static bool holds_text(const json_t *list, const char *text)
     const json_t *item;
     size_t i;
 
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         if (json_is_string(item) && strcmp(json_string_value(item), text) == 0)
             return true;
     }
@@ -197,9 +200,9 @@ static MUST_USE enum err check_confirmation(const json_t *claims, struct jwt_cla
         return ERR_OK;
     if (json_object_size(cnf) != 1 || !json_is_string(thumbprint))
         return invalid("token: bound to what cannot be checked here");
-    TRY(invalid_unless_nomem(base64_decode(
-        BASE64_URL_UNPADDED, json_string_value(thumbprint), json_string_length(thumbprint),
-        out->thumbprint, sizeof(out->thumbprint), &n)));
+    TRY(invalid_unless_nomem(base64_decode(BASE64_URL_UNPADDED, json_string_value(thumbprint),
+                                           json_string_length(thumbprint), out->thumbprint,
+                                           sizeof(out->thumbprint), &n)));
     if (n != sizeof(out->thumbprint))
         return invalid("token: a thumbprint of a wrong length");
     out->bound = true;
@@ -227,7 +230,8 @@ static MUST_USE enum err read_roles(const json_t *claims, const struct issuer_co
     } else if (roles != NULL && !json_is_array(roles)) {
         return invalid("token: malformed roles");
     }
-    json_array_foreach(roles, i, item) {
+    json_array_foreach(roles, i, item)
+    {
         if (!json_is_string(item))
             return invalid("token: malformed roles");
         bits |= role_bit(item);

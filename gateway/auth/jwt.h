@@ -1,8 +1,8 @@
 /* One access token (RFC 9068): whose it says it is, and whether what it says holds.
  *
- * The order: the head's gate (crypto/jws.h), type, the issuer's name out of the unverified claims, algorithm,
- * signature, then every claim. Nothing of an unverified token is used but the name
- * that picks the key set. */
+ * The order: the head's gate (crypto/jws.h), type, the issuer's name out of the unverified
+ * claims, algorithm, signature, then every claim. Nothing of an unverified token is used but
+ * the name that picks the key set. */
 #ifndef GATEWAY_AUTH_JWT_H
 #define GATEWAY_AUTH_JWT_H
 

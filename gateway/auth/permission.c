@@ -138,7 +138,7 @@ enum verdict permission_check(const struct principal *p, const struct access *a,
     enum verdict best = DENY_ROLE;
 
     assert(a->action < ACTION_COUNT && a->status <= PERMISSION_NO_ARTEFACT);
-    assert(a->purpose < PURPOSE_OWN);
+    assert(a->purpose < PURPOSE_COUNT);
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         const struct row *row = &table[i];
         enum verdict v;
@@ -173,17 +173,21 @@ bool permission_sees_harmful(const struct principal *p, uint32_t relations)
     return false;
 }
 
-/* --- the page of the docs ------------------------------------------------------------------ */
+/* --- the page of the docs ------------------------------------------------------------------
+ */
 
 static const char page_head[] =
     "# Who may do what\n"
     "\n"
     "Printed from `gateway/auth/permission.def`; a test keeps the two equal.\n"
     "\n"
-    "A row permits; what no row permits is denied. A caller with several roles has the rows of\n"
-    "all of them, but whoever is the claimant of a claim, or a representative on it, never meets\n"
+    "A row permits; what no row permits is denied. A caller with several roles has the rows "
+    "of\n"
+    "all of them, but whoever is the claimant of a claim, or a representative on it, never "
+    "meets\n"
     "a harmful artefact of that claim through another role, save one they sent in that other\n"
-    "role themselves. The operator has no row. An artefact's kind narrows further who may send\n"
+    "role themselves. The operator has no row. An artefact's kind narrows further who may "
+    "send\n"
     "it, and a party's scope what they see.\n"
     "\n"
     "- **any claim**: no relation is asked for; **claimant**: the claim is the caller's own;\n"

@@ -37,14 +37,15 @@ static int64_t seconds_of(const ASN1_TIME *t)
     return (int64_t)timegm(&tm);
 }
 
-/* --- reading ------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------
+ */
 
 /* PEM ends with PEM_R_NO_START_LINE; anything else that stopped the reading is damage. */
 static bool ended_cleanly(void)
 {
     unsigned long e = ERR_peek_last_error();
-    bool clean = e == 0 || (ERR_GET_LIB(e) == ERR_LIB_PEM &&
-                            ERR_GET_REASON(e) == PEM_R_NO_START_LINE);
+    bool clean =
+        e == 0 || (ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE);
 
     ERR_clear_error();
     return clean;
@@ -93,8 +94,8 @@ static MUST_USE enum err add_crls(struct trust *t, BIO *in)
 
 static MUST_USE enum err fill(struct trust *t, const struct buf *bytes, bool crls)
 {
-    BIO *in = BIO_new_mem_buf(bytes->len == 0 ? (const void *)"" : bytes->data,
-                              (int)bytes->len);
+    BIO *in =
+        BIO_new_mem_buf(bytes->len == 0 ? (const void *)"" : bytes->data, (int)bytes->len);
     enum err e;
 
     if (in == NULL)
@@ -119,8 +120,8 @@ enum err trust_new(const struct buf *roots, const struct buf *crls, struct trust
     TRY(fill(t, roots, false));
     if (crls != NULL) {
         TRY(fill(t, crls, true));
-        if (X509_STORE_set_flags(t->store, X509_V_FLAG_CRL_CHECK |
-                                               X509_V_FLAG_CRL_CHECK_ALL) != 1)
+        if (X509_STORE_set_flags(t->store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) !=
+            1)
             return err_set(ERR_INTERNAL, "the client CA");
     }
     *out = TAKE(t);
@@ -147,7 +148,8 @@ int64_t trust_crls_until_s(const struct trust *t)
     return t->crls_until_s;
 }
 
-/* --- verifying ----------------------------------------------------------------------------- */
+/* --- verifying -----------------------------------------------------------------------------
+ */
 
 static int64_t chain_until_s(X509_STORE_CTX *ctx, int64_t until)
 {

@@ -9,7 +9,8 @@
 
 struct trust;
 /* crls NULL: no revocation is asked for. ERR_INVALID: nothing usable in one of them. */
-MUST_USE enum err trust_new(const struct buf *roots, const struct buf *crls, struct trust **out);
+MUST_USE enum err trust_new(const struct buf *roots, const struct buf *crls,
+                            struct trust **out);
 struct trust *trust_ref(struct trust *t);
 void trust_free(struct trust *t);
 DEFINE_AUTO(struct trust, trust_free);

@@ -2,8 +2,8 @@
 /* What a caller sends to prove who they are. The first byte picks the shape of the rest:
  *
  *     'h'  the value of an Authorization header: never good, for nobody has the key
- *     'c'  claims, which are then really signed: good ones name our issuer and roles it may give
- *     'x'  a certificate chain, each of them after its length in two bytes: never good
+ *     'c'  claims, which are then really signed: good ones name our issuer and roles it may
+ * give 'x'  a certificate chain, each of them after its length in two bytes: never good
  *
  * The key and the client CA are made anew in each process; the clock stands still. */
 #include "gateway/auth/authenticate.h"

@@ -1,12 +1,13 @@
 /* The authenticator from outside, for the integration tests.
  *
  *     auth_tool [OPTION VALUE]... ISSUER AUDIENCE JWKS_URL TOKEN
- *     auth_tool [OPTION VALUE]... ISSUER AUDIENCE JWKS_URL -   one token a line, one answer each
- *     auth_tool permissions                                    the permission table as Markdown
+ *     auth_tool [OPTION VALUE]... ISSUER AUDIENCE JWKS_URL -   one token a line, one answer
+ * each auth_tool permissions                                    the permission table as
+ * Markdown
  *
- * Options: --ca FILE (of the URL's server), --client-ca FILE, --certificate FILE (the peer's, DER).
- * An answer is "principal <issuer> <subject> <client> <role,role>" or "failure <error> <detail>
- * <message>". With a token the exit status is 0 for a principal, 1 for a failure. */
+ * Options: --ca FILE (of the URL's server), --client-ca FILE, --certificate FILE (the peer's,
+ * DER). An answer is "principal <issuer> <subject> <client> <role,role>" or "failure <error>
+ * <detail> <message>". With a token the exit status is 0 for a principal, 1 for a failure. */
 #include "gateway/auth/authenticate.h"
 #include "gateway/auth/permission.h"
 #include "gateway/base/buf.h"
@@ -14,7 +15,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LINE_MAX_BYTES = 1 << 21, PAGE_MAX_BYTES = 1 << 16, CACHE = 64, CERTIFICATE_MAX = 1 << 16 };
+enum {
+    LINE_MAX_BYTES = 1 << 21,
+    PAGE_MAX_BYTES = 1 << 16,
+    CACHE = 64,
+    CERTIFICATE_MAX = 1 << 16
+};
 
 struct options {
     struct issuer_config issuer;
@@ -25,9 +31,10 @@ struct options {
 
 static int usage(void)
 {
-    (void)fprintf(stderr, "usage: auth_tool [--ca FILE] [--client-ca FILE] [--certificate FILE]\n"
-                          "                 ISSUER AUDIENCE JWKS_URL TOKEN|-\n"
-                          "       auth_tool permissions\n");
+    (void)fprintf(stderr,
+                  "usage: auth_tool [--ca FILE] [--client-ca FILE] [--certificate FILE]\n"
+                  "                 ISSUER AUDIENCE JWKS_URL TOKEN|-\n"
+                  "       auth_tool permissions\n");
     return 2;
 }
 

@@ -21,7 +21,7 @@ enum server_mood {
     SERVER_HANGUP, /* closes without an answer */
     SERVER_CUT,    /* ends before the length it announced */
     SERVER_GARBAGE,
-    SERVER_FLOOD, /* a body without end */
+    SERVER_FLOOD,  /* a body without end */
     SERVER_SILENT, /* keeps the connection and says nothing */
     SERVER_HELD,   /* answers only when let go */
 };

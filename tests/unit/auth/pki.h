@@ -19,11 +19,11 @@ struct cert {
 };
 struct cert_spec {
     const char *name;
-    const char *usage;  /* extendedKeyUsage; NULL: none */
-    const char *names;  /* subjectAltName; NULL: none */
+    const char *usage; /* extendedKeyUsage; NULL: none */
+    const char *names; /* subjectAltName; NULL: none */
     bool ca;
-    int64_t from, until; /* seconds from now; both 0: a day around now */
-    unsigned rsa_bits;   /* 0: P-256 */
+    int64_t from, until;  /* seconds from now; both 0: a day around now */
+    unsigned rsa_bits;    /* 0: P-256 */
     const EVP_MD *digest; /* NULL: SHA-256 */
 };
 
@@ -56,8 +56,8 @@ static inline struct cert pki_make(const struct cert *issuer, const struct cert_
     ASN1_INTEGER_set(X509_get_serialNumber(c.x), pki_serial++);
     ASN1_TIME_set(X509_getm_notBefore(c.x), (time_t)(now + from));
     ASN1_TIME_set(X509_getm_notAfter(c.x), (time_t)(now + until));
-    X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const uint8_t *)"Surgery, The", -1, -1,
-                               0);
+    X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const uint8_t *)"Surgery, The", -1,
+                               -1, 0);
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const uint8_t *)spec->name, -1, -1,
                                0);
     X509_set_issuer_name(c.x, X509_get_subject_name(by->x));
@@ -71,8 +71,8 @@ static inline struct cert pki_make(const struct cert *issuer, const struct cert_
         pki_extension(c.x, by->x, NID_ext_key_usage, spec->usage);
     if (spec->names != NULL)
         pki_extension(c.x, by->x, NID_subject_alt_name, spec->names);
-    ck_assert_int_gt(X509_sign(c.x, by->key, spec->digest == NULL ? EVP_sha256() : spec->digest),
-                     0);
+    ck_assert_int_gt(
+        X509_sign(c.x, by->key, spec->digest == NULL ? EVP_sha256() : spec->digest), 0);
     c.der_len = i2d_X509(c.x, &c.der);
     ck_assert_int_gt(c.der_len, 0);
     return c;

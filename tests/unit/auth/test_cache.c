@@ -1,17 +1,15 @@
-/* The memory of verified credentials: bounded, fair to what is in use, and safe under threads. */
+/* The memory of verified credentials: bounded, fair to what is in use, and safe under threads.
+ */
 #include "gateway/auth/cache.h"
 
 #include "tests/unit/auth/token_kit.h"
 
 #include <pthread.h>
 
-
-
 static struct cached made(const char *subject, uint64_t generation)
 {
-    struct cached c = {.generation = generation,
-                       .wall_until_us = INT64_MAX,
-                       .steady_until_ms = INT64_MAX};
+    struct cached c = {
+        .generation = generation, .wall_until_us = INT64_MAX, .steady_until_ms = INT64_MAX};
 
     (void)snprintf(c.principal.subject, sizeof(c.principal.subject), "%s", subject);
     return c;
@@ -123,7 +121,8 @@ START_TEST(bounds)
 }
 END_TEST
 
-/* --- the whole authenticator under threads ------------------------------------------------- */
+/* --- the whole authenticator under threads -------------------------------------------------
+ */
 
 enum { THREADS = 8, ROUNDS = 150, TOKENS = 24 };
 static struct authenticator *shared;

@@ -109,7 +109,8 @@ START_TEST(good_certificate_is_its_row)
         ck_assert_str_eq(who.client_id, "");
         ck_assert_uint_eq(who.roles, 1u << ROLE_HEALTH_PROFESSIONAL);
         ck_assert(who.by_certificate);
-        ck_assert_int_le(llabs(who.expires_at / MICROS_PER_SECOND - clock_now_seconds() - DAY), 5);
+        ck_assert_int_le(llabs(who.expires_at / MICROS_PER_SECOND - clock_now_seconds() - DAY),
+                         5);
     }
     refuses(AUTH_MISSING, "neither", authenticate(a, NULL, NULL, 0, &who));
     ok(authenticator_health(a));
@@ -226,7 +227,8 @@ START_TEST(bytes_that_are_no_certificate)
 }
 END_TEST
 
-/* --- rows ---------------------------------------------------------------------------------- */
+/* --- rows ----------------------------------------------------------------------------------
+ */
 
 static enum err try_match(const struct cert *leaf, const char *match)
 {
@@ -301,7 +303,9 @@ START_TEST(the_first_row_counts)
 {
     static const struct certificate_mapping rows[] = {
         {.match = "san-dns:else.test", .subject = "else", .roles = 1u << ROLE_AUDITOR},
-        {.match = "san-dns:sender.surgery.test", .subject = "first", .roles = 1u << ROLE_ASSESSOR},
+        {.match = "san-dns:sender.surgery.test",
+         .subject = "first",
+         .roles = 1u << ROLE_ASSESSOR},
         {.match = "san-uri:" URI, .subject = "second", .roles = 1u << ROLE_AUDITOR}};
     struct cert leaf;
     struct authenticator *a;
@@ -349,7 +353,8 @@ START_TEST(rows_that_can_match_nothing)
 }
 END_TEST
 
-/* --- revocation ---------------------------------------------------------------------------- */
+/* --- revocation ----------------------------------------------------------------------------
+ */
 
 START_TEST(revoked_while_running)
 {
@@ -526,7 +531,8 @@ START_TEST(remembered_certificates_expire_too)
 }
 END_TEST
 
-/* --- tokens and certificates together ------------------------------------------------------ */
+/* --- tokens and certificates together ------------------------------------------------------
+ */
 
 static char *bound_token(EVP_PKEY *key, const struct cert *c)
 {

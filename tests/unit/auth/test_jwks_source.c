@@ -368,9 +368,8 @@ START_TEST(plain_http_is_for_loopback_only)
                  {"", true, false}};
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-        struct jwks_origin o = {.issuer = KIT_ISSUER,
-                                .url = table[i].url,
-                                .allow_plain = table[i].allow_plain};
+        struct jwks_origin o = {
+            .issuer = KIT_ISSUER, .url = table[i].url, .allow_plain = table[i].allow_plain};
         struct jwks_source *s = NULL;
         enum err e = jwks_source_new(&o, &s);
 

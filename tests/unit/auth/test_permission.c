@@ -11,10 +11,9 @@
 
 enum { RELATIONS_END = 1u << 6, ROLE_SETS = 1u << ROLE_COUNT };
 
-static const unsigned statuses[] = {ARTEFACT_RECEIVING,      ARTEFACT_QUARANTINED,
-                                    ARTEFACT_AVAILABLE,      ARTEFACT_COULD_NOT_SCAN,
-                                    ARTEFACT_RESTRICTED,     ARTEFACT_REFUSED,
-                                    ARTEFACT_DISPOSED,       PERMISSION_NO_ARTEFACT};
+static const unsigned statuses[] = {
+    ARTEFACT_RECEIVING,  ARTEFACT_QUARANTINED, ARTEFACT_AVAILABLE, ARTEFACT_COULD_NOT_SCAN,
+    ARTEFACT_RESTRICTED, ARTEFACT_REFUSED,     ARTEFACT_DISPOSED,  PERMISSION_NO_ARTEFACT};
 
 static struct principal with_roles(uint32_t roles)
 {
@@ -49,7 +48,7 @@ static enum verdict content(enum role r, uint32_t relations, bool harmful, enum 
     return ask(r, relations, ACTION_ARTEFACT_CONTENT, ARTEFACT_AVAILABLE, harmful, purpose);
 }
 
-/* Calls `f` with every combination there is; the purposes are those that can be stated. */
+/* Calls `f` with every combination there is. */
 static void enumerate(uint32_t role_sets_from, uint32_t role_sets_to,
                       void (*f)(const struct principal *, const struct access *, enum verdict,
                                 enum role, enum purpose))
@@ -58,7 +57,7 @@ static void enumerate(uint32_t role_sets_from, uint32_t role_sets_to,
         for (uint32_t rel = 0; rel < RELATIONS_END; rel += 2)
             for (unsigned act = 0; act < ACTION_COUNT; act++)
                 for (unsigned s = 0; s < ARRAY_LEN(statuses); s++)
-                    for (unsigned bits = 0; bits < 2u * PURPOSE_OWN; bits++) {
+                    for (unsigned bits = 0; bits < 2u * PURPOSE_COUNT; bits++) {
                         struct principal p = with_roles(roles);
                         struct access a = {.action = (enum action)act,
                                            .relations = rel,
@@ -113,7 +112,8 @@ static void check_invariants(const struct principal *p, const struct access *a, 
     if (a->action == ACTION_CHOICE_SET && used != ROLE_CLAIMANT && used != ROLE_ASSESSOR &&
         !(used == ROLE_REPRESENTATIVE && (a->relations & REL_APPOINTEE) != 0))
         ck_abort_msg("the choice is set by somebody else");
-    if (a->action == ACTION_CONSENT_GIVE && (a->relations & (REL_CLAIMANT | REL_APPOINTEE)) == 0)
+    if (a->action == ACTION_CONSENT_GIVE &&
+        (a->relations & (REL_CLAIMANT | REL_APPOINTEE)) == 0)
         ck_abort_msg("consent is given by somebody else");
 }
 
@@ -170,9 +170,9 @@ START_TEST(claimant_and_their_own_claim)
         ACTION_CLAIM_HISTORY,   ACTION_CHOICE_NOTICE, ACTION_CHOICE_SET,
         ACTION_ARTEFACT_CREATE, ACTION_ARTEFACT_LIST, ACTION_ASSESSMENT_READ,
         ACTION_CONSENT_GIVE,    ACTION_CONSENT_READ};
-    static const enum action never[] = {
-        ACTION_CLAIM_CREATE,      ACTION_CLAIM_UPDATE, ACTION_ARTEFACT_LINK,
-        ACTION_ASSESSMENT_CREATE, ACTION_AUDIT_READ,   ACTION_LOG_READ};
+    static const enum action never[] = {ACTION_CLAIM_CREATE,  ACTION_CLAIM_UPDATE,
+                                        ACTION_ARTEFACT_LINK, ACTION_ASSESSMENT_CREATE,
+                                        ACTION_AUDIT_READ,    ACTION_LOG_READ};
 
     for (size_t i = 0; i < ARRAY_LEN(may); i++) {
         ck_assert_int_eq(plain(ROLE_CLAIMANT, REL_CLAIMANT, may[i]), PERMIT);
@@ -208,9 +208,9 @@ END_TEST
 
 START_TEST(representative_by_authority)
 {
-    static const enum action both[] = {ACTION_CLAIM_READ,      ACTION_CLAIM_LIST,
-                                       ACTION_CLAIM_HISTORY,   ACTION_ARTEFACT_CREATE,
-                                       ACTION_ARTEFACT_LIST,   ACTION_ARTEFACT_READ,
+    static const enum action both[] = {ACTION_CLAIM_READ,     ACTION_CLAIM_LIST,
+                                       ACTION_CLAIM_HISTORY,  ACTION_ARTEFACT_CREATE,
+                                       ACTION_ARTEFACT_LIST,  ACTION_ARTEFACT_READ,
                                        ACTION_ASSESSMENT_READ};
     static const enum action appointee[] = {ACTION_CLAIM_PERSONAL, ACTION_CHOICE_NOTICE,
                                             ACTION_CHOICE_SET, ACTION_CONSENT_GIVE,
@@ -317,8 +317,8 @@ START_TEST(staff_and_the_rest)
     ck_assert_int_eq(plain(ROLE_AUDITOR, REL_ANY, ACTION_CLAIM_PERSONAL), DENY_ROLE);
     ck_assert_int_eq(plain(ROLE_AUDITOR, REL_ANY, ACTION_LOG_READ), PERMIT);
     ck_assert_int_eq(plain(ROLE_CASE_MANAGER, REL_ANY, ACTION_AUDIT_READ), DENY_ROLE);
-    ck_assert_int_eq(ask(ROLE_RECORDS_OWNER, REL_ANY, ACTION_ARTEFACT_READ,
-                         ARTEFACT_RESTRICTED, false, PURPOSE_NONE),
+    ck_assert_int_eq(ask(ROLE_RECORDS_OWNER, REL_ANY, ACTION_ARTEFACT_READ, ARTEFACT_RESTRICTED,
+                         false, PURPOSE_NONE),
                      PERMIT);
     ck_assert_int_eq(plain(ROLE_RECORDS_OWNER, REL_ANY, ACTION_CLAIM_PERSONAL), DENY_ROLE);
 }

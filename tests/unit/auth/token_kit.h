@@ -1,5 +1,5 @@
-/* An issuer of the tests' own: keys and signatures by OpenSSL directly, headers and claims of any
- * shape, so that what is refused was really signed. */
+/* An issuer of the tests' own: keys and signatures by OpenSSL directly, headers and claims of
+ * any shape, so that what is refused was really signed. */
 #ifndef TESTS_UNIT_AUTH_TOKEN_KIT_H
 #define TESTS_UNIT_AUTH_TOKEN_KIT_H
 
@@ -82,7 +82,8 @@ static inline void kit_set1(EVP_PKEY *key, const char *kid, char out[4096])
 }
 
 /* ES256, RS256 or PS256 over text; the raw form that JWS wants. Returns its length. */
-static inline size_t kit_sign(EVP_PKEY *key, const char *alg, const char *text, uint8_t out[1024])
+static inline size_t kit_sign(EVP_PKEY *key, const char *alg, const char *text,
+                              uint8_t out[1024])
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     EVP_PKEY_CTX *how = NULL;
@@ -136,7 +137,8 @@ static inline char *kit_bearer(EVP_PKEY *key, const char *alg, const char *head,
     return out;
 }
 
-/* --- claims -------------------------------------------------------------------------------- */
+/* --- claims --------------------------------------------------------------------------------
+ */
 
 static inline json_t *kit_claims(void)
 {
@@ -178,7 +180,8 @@ static inline char *kit_token(EVP_PKEY *key, const char *kid, json_t *claims)
     return kit_bearer(key, "ES256", kit_head(kid), text);
 }
 
-/* --- an authenticator over a key set file -------------------------------------------------- */
+/* --- an authenticator over a key set file --------------------------------------------------
+ */
 
 static inline void kit_write(const char *path, const void *data, size_t len)
 {
