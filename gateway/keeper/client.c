@@ -47,6 +47,8 @@ struct keeper {
     struct guardian_link guardian;
     int fd; /* -1: closed */
     bool lost, starting, reading;
+    bool reloading;       /* new requests wait at the door */
+    pthread_cond_t quiet; /* the last request is answered, or the reload is over */
     unsigned users; /* threads inside a system call on fd */
     int64_t started_ms;
     uint64_t last_id;
@@ -70,6 +72,7 @@ enum err keeper_start(const struct keeper_config *config, struct keeper **out)
         return e;
     }
     (void)pthread_mutex_init(&k->lock, NULL);
+    (void)pthread_cond_init(&k->quiet, NULL);
     k->started_ms = clock_steady_ms();
     *out = k;
     return ERR_OK;
@@ -83,6 +86,7 @@ void keeper_stop(struct keeper *k)
     fd_close_auto(&k->fd);
     guardian_stop(&k->guardian);
     (void)pthread_mutex_destroy(&k->lock);
+    (void)pthread_cond_destroy(&k->quiet);
     free(k);
 }
 
@@ -154,6 +158,36 @@ static enum err ensure_running(struct keeper *k)
     k->fd = fd;
     k->lost = false;
     return ERR_OK;
+}
+
+/* Requests under way are answered by the old keeper, those that come meanwhile wait and are
+ * answered by the new one: nobody sees the change. */
+enum err keeper_reload(struct keeper *k)
+{
+    enum err e = ERR_OK;
+    int64_t left;
+
+    (void)pthread_mutex_lock(&k->lock);
+    while (k->reloading)
+        (void)pthread_cond_wait(&k->quiet, &k->lock);
+    k->reloading = true;
+    while (k->pending != NULL || k->users > 0)
+        (void)pthread_cond_wait(&k->quiet, &k->lock);
+    left = KEEPER_RESTART_GAP_MS - (clock_steady_ms() - k->started_ms);
+    if (left > 0) {
+        (void)pthread_mutex_unlock(&k->lock);
+        (void)usleep((useconds_t)left * 1000);
+        (void)pthread_mutex_lock(&k->lock);
+    }
+    if (!k->lost)
+        fd_close_auto(&k->fd);
+    k->fd = -1;
+    k->lost = true;
+    e = ensure_running(k);
+    k->reloading = false;
+    (void)pthread_cond_broadcast(&k->quiet);
+    (void)pthread_mutex_unlock(&k->lock);
+    return e;
 }
 
 static struct pending *find_pending(struct keeper *k, uint64_t id, uint8_t type)
@@ -241,6 +275,8 @@ static enum err exchange(struct keeper *k, struct pending *p, const struct buf *
 {
     enum err e;
 
+    while (k->reloading)
+        (void)pthread_cond_wait(&k->quiet, &k->lock);
     TRY(ensure_running(k));
     p->id = ++k->last_id;
     p->next = k->pending;
@@ -254,6 +290,8 @@ static enum err exchange(struct keeper *k, struct pending *p, const struct buf *
         lose(k);
     unuse(k);
     await(k, p);
+    if (k->reloading)
+        (void)pthread_cond_broadcast(&k->quiet);
     if (p->outcome == ERR_UNAVAILABLE)
         return err_set(ERR_UNAVAILABLE, "the keeper went away or did not answer");
     return p->outcome;

@@ -41,6 +41,9 @@ struct keeper; /* the client; thread-safe, requests are pipelined or serialised 
 MUST_USE enum err keeper_start(const struct keeper_config *config, struct keeper **out);
 void keeper_stop(struct keeper *k); /* closes the socket, waits, frees */
 DEFINE_AUTO(struct keeper, keeper_stop);
+/* Replaces the keeper process by one that has read the keys again (after keys add|retire). No request fails by it: those under way
+ * are answered first, new ones wait (about a second at the most when reloads follow each other). */
+MUST_USE enum err keeper_reload(struct keeper *k);
 /* The internal subcommand `evidence-gateway keeper FD`: guards keepers for the front behind `fd` until it is closed. Returns the exit code. */
 int keeper_main(int fd);
 /* Another program than /proc/self/exe, whose main calls keeper_main (tests); before keeper_start. NULL: the default again. */

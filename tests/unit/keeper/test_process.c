@@ -376,6 +376,29 @@ static void crowd_end(struct crowd *c)
     free(c);
 }
 
+/* Threads go on calling while the keeper is replaced again and again: none of them notices. */
+START_TEST(reload_goes_unnoticed)
+{
+    struct crowd *c = calloc(1, sizeof(*c));
+    pthread_t threads[THREADS];
+    struct keeper_info before, after;
+
+    crowd_make(c);
+    ck_ok(keeper_info(c->w.keeper, &before));
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, crowd_member, c), 0);
+    ck_ok(keeper_reload(c->w.keeper));
+    ck_ok(keeper_reload(c->w.keeper));
+    for (int i = 0; i < THREADS; i++)
+        (void)pthread_join(threads[i], NULL);
+    ck_ok(keeper_info(c->w.keeper, &after));
+    ck_assert_int_ne(before.pid, after.pid);
+    ck_assert_uint_eq(c->wrong, 0);
+    ck_assert_uint_eq(c->good, THREADS * CALLS);
+    crowd_end(c);
+}
+END_TEST
+
 START_TEST(threads_share_it)
 {
     struct crowd *c = calloc(1, sizeof(*c));
@@ -567,6 +590,6 @@ int main(void)
     return SUITE_RUN("keeper/process", killed_and_replaced, guardian_killed,
                      group_signals_are_ignored, front_dies, refuses_to_start,
                      without_standard_error, credentials_directory, has_given_up,
-                     threads_share_it, threads_survive_its_death, malformed_packets,
+                     threads_share_it, reload_goes_unnoticed, threads_survive_its_death, malformed_packets,
                      random_packets, guardian_takes_no_other_settings, guardian_is_not_hurried);
 }
