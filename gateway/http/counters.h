@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 struct http_counters {
-    _Atomic uint64_t connections_total, refused_connections, reaped, handshake_failures, requests,
-        bad_heads, bytes_in, bytes_out;
+    _Atomic uint64_t connections_total, refused_connections, reaped, handshake_failures,
+        requests, bad_heads, bytes_in, bytes_out;
 };
 
 static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)

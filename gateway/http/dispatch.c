@@ -4,9 +4,10 @@
  * after a reply no more of the route runs but `done`; a refusal reaches the client, or the
  * connection ends: a half-read body is never taken for the next request.
  *
- * A reply can be queued at the head, which ends the connection, or at the end, never in between. A refused body is
- * therefore read away first; not so if its length alone is past the cap, or if the client waits for 100 (Continue): then the answer
- * goes out at once, and the closing connection is read empty by the reaper. */
+ * A reply can be queued at the head, which ends the connection, or at the end, never in
+ * between. A refused body is therefore read away first; not so if its length alone is past the
+ * cap, or if the client waits for 100 (Continue): then the answer goes out at once, and the
+ * closing connection is read empty by the reaper. */
 #include "gateway/http/exchange_private.h"
 
 #include "gateway/base/clock.h"
@@ -43,8 +44,8 @@ static enum MHD_Result refuse_head(struct http_exchange *x, enum err e)
         http_reply_problem(x, MHD_HTTP_SERVICE_UNAVAILABLE, "try-again", "Try again",
                            "The service is short of memory.", NULL);
     else
-        http_reply_problem(x, MHD_HTTP_BAD_REQUEST, "bad-request", "Bad request", err_message(e),
-                           NULL);
+        http_reply_problem(x, MHD_HTTP_BAD_REQUEST, "bad-request", "Bad request",
+                           err_message(e), NULL);
     return reply_queue_last(x);
 }
 
@@ -124,7 +125,8 @@ static void reply_unrouted(struct http_exchange *x, enum route_outcome outcome)
     if (outcome == ROUTE_WRONG_METHOD) {
         http_reply_header(x, "Allow", x->match.allow);
         http_reply_problem(x, MHD_HTTP_METHOD_NOT_ALLOWED, "method-not-allowed",
-                           "Method not allowed", "This resource does not know that method.", NULL);
+                           "Method not allowed", "This resource does not know that method.",
+                           NULL);
     } else if (strcmp(x->raw_target, "*") == 0) {
         http_reply_empty(x, MHD_HTTP_NO_CONTENT);
     } else {
@@ -174,8 +176,8 @@ static enum MHD_Result at_head(struct http_exchange *x, const char *method, cons
     if (x->raw_target_len > l->target_bytes)
         return refuse_target(x);
     if (head_size(x) > l->head_bytes)
-        return refuse_head(x, err_set(ERR_TOO_LARGE, "a head of more than %zu bytes",
-                                      l->head_bytes));
+        return refuse_head(
+            x, err_set(ERR_TOO_LARGE, "a head of more than %zu bytes", l->head_bytes));
     e = target_parse(x->raw_target, &x->target);
     if (e != ERR_OK)
         return refuse_head(x, e);

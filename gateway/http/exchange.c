@@ -1,8 +1,8 @@
 /* An exchange from the request line to its end, and what a route may ask of it.
  *
  * Invariant: exchange_end is the only end, and is reached exactly once, whatever became of the
- * connection; there, the source of a reply is released before the route's `done`, so that `done`
- * may free what the source reads from. */
+ * connection; there, the source of a reply is released before the route's `done`, so that
+ * `done` may free what the source reads from. */
 #include "gateway/http/exchange_private.h"
 
 #include "gateway/base/clock.h"
@@ -19,7 +19,8 @@ static struct conn *conn_of(struct MHD_Connection *mhd)
     return info != NULL ? info->socket_context : NULL;
 }
 
-struct http_exchange *exchange_new(struct http_server *s, struct MHD_Connection *mhd, const char *raw)
+struct http_exchange *exchange_new(struct http_server *s, struct MHD_Connection *mhd,
+                                   const char *raw)
 {
     struct conn *conn = conn_of(mhd);
     struct http_exchange *x;

@@ -73,14 +73,15 @@ struct http_server {
     struct router *router;
     struct MHD_Daemon *daemon;
     struct MHD_Response *no_memory; /* made at start, for when nothing can be made */
-    int listen_fd;                 
+    int listen_fd;
     _Atomic bool draining;
     bool parses_in_place; /* libmicrohttpd 0.9.75: head_layout_check applies */
     char address[INET6_ADDRSTRLEN + 16];
 };
 
 /* exchange.c */
-struct http_exchange *exchange_new(struct http_server *s, struct MHD_Connection *mhd, const char *raw);
+struct http_exchange *exchange_new(struct http_server *s, struct MHD_Connection *mhd,
+                                   const char *raw);
 /* Runs the route's done, releases a source, tells `finished`, frees. */
 void exchange_end(struct http_exchange *x, int status);
 

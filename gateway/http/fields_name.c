@@ -1,8 +1,8 @@
 /* File names as they come in and go out (RFC 6266, RFC 8187).
  *
- * A name is only ever shown and given back, never used as a path; it is cleaned all the same, for
- * it will be a path on the reader's machine. Invariant: what field_filename_clean accepts is
- * UTF-8 without a separator, a control character or a character that reorders the line. */
+ * A name is only ever shown and given back, never used as a path; it is cleaned all the same,
+ * for it will be a path on the reader's machine. Invariant: what field_filename_clean accepts
+ * is UTF-8 without a separator, a control character or a character that reorders the line. */
 #include "gateway/http/fields.h"
 
 #include "gateway/base/encode.h"

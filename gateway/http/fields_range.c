@@ -1,8 +1,8 @@
 /* Range, If-Range and entity tags (RFC 9110 sections 13 and 14).
  *
- * Why so strict: a Range that is understood a little is worse than one that is ignored, since the
- * whole representation is always a right answer. Invariant: every range given back lies inside
- * the representation, and no two of them touch. */
+ * Why so strict: a Range that is understood a little is worse than one that is ignored, since
+ * the whole representation is always a right answer. Invariant: every range given back lies
+ * inside the representation, and no two of them touch. */
 #include "gateway/http/fields.h"
 
 #include "gateway/http/chars.h"
@@ -23,7 +23,8 @@ static const char *number_parse(const char *p, uint64_t *out)
     return p;
 }
 
-/* One range-spec. Returns past it, or NULL if it is malformed. *keep is false when it lies outside. */
+/* One range-spec. Returns past it, or NULL if it is malformed. *keep is false when it lies
+ * outside. */
 static const char *spec_parse(const char *p, uint64_t size, struct field_range *out, bool *keep)
 {
     uint64_t first, last = UINT64_MAX;

@@ -14,7 +14,8 @@ enum { SHA256_SIZE = 32, SHA256_BASE64 = 44 };
 
 static bool is_key_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || char_is_digit(c) || (c != '\0' && strchr("_-.*", c) != NULL);
+    return (c >= 'a' && c <= 'z') || char_is_digit(c) ||
+           (c != '\0' && strchr("_-.*", c) != NULL);
 }
 
 static bool is_base64_char(char c)

@@ -17,13 +17,31 @@ static const char *const single_fields[] = {
     "Range",          "If-Range",          "Content-Range", "Idempotency-Key",
 };
 
-/* What a trailer may not say: framing, routing, authority, the reading of the content (RFC 9110 6.5.1). */
+/* What a trailer may not say: framing, routing, authority, the reading of the content (RFC
+ * 9110 6.5.1). */
 static const char *const head_only_fields[] = {
-    "Content-Length",  "Transfer-Encoding", "Host",         "Authorization",   "Content-Type",
-    "Content-Range",   "Content-Encoding",  "Range",        "If-Range",        "Idempotency-Key",
-    "Connection",      "Trailer",           "TE",           "Upgrade",         "Expect",
-    "Cookie",          "Set-Cookie",        "Cache-Control", "Content-Disposition",
-    "Proxy-Authorization", "DPoP",          "Forwarded",
+    "Content-Length",
+    "Transfer-Encoding",
+    "Host",
+    "Authorization",
+    "Content-Type",
+    "Content-Range",
+    "Content-Encoding",
+    "Range",
+    "If-Range",
+    "Idempotency-Key",
+    "Connection",
+    "Trailer",
+    "TE",
+    "Upgrade",
+    "Expect",
+    "Cookie",
+    "Set-Cookie",
+    "Cache-Control",
+    "Content-Disposition",
+    "Proxy-Authorization",
+    "DPoP",
+    "Forwarded",
 };
 
 static enum err name_check(const struct head_field *f)
@@ -64,7 +82,8 @@ static enum err request_line_check(const struct head *h)
     return ERR_OK;
 }
 
-static const struct head_field *field_find(const struct head *h, const char *name, size_t *count)
+static const struct head_field *field_find(const struct head *h, const char *name,
+                                           size_t *count)
 {
     const struct head_field *first = NULL;
 
@@ -213,8 +232,8 @@ enum err trailer_layout_check(const struct head_field *fields, size_t n)
     for (size_t i = 0; i < n; i++) {
         if (!field_in_place(&fields[i]))
             return err_set(ERR_INVALID, "a folded trailer");
-        if (i > 0 && at(fields[i].name) !=
-                         at(fields[i - 1].value) + fields[i - 1].value_len + 2)
+        if (i > 0 &&
+            at(fields[i].name) != at(fields[i - 1].value) + fields[i - 1].value_len + 2)
             return err_set(ERR_INVALID, "a trailer line that does not end in CRLF");
     }
     return ERR_OK;

@@ -1,12 +1,13 @@
-/* Why our own socket and not the library's: the address comes as text, port 0 must be told back,
- * and the descriptor has to be non-blocking, or a client that goes away between poll and accept
- * stops all others. */
+/* Why our own socket and not the library's: the address comes as text, port 0 must be told
+ * back, and the descriptor has to be non-blocking, or a client that goes away between poll and
+ * accept stops all others. */
 #include "gateway/http/listen.h"
 
 #include "gateway/base/macros.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,6 +43,10 @@ static enum err socket_listen(const struct addrinfo *ai, const char *text, int *
         return err_errno("socket");
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0)
         return err_errno("SO_REUSEADDR");
+    /* Inherited by what is accepted: a handshake's last flight must not wait for an
+     * acknowledgement. */
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0)
+        return err_errno("TCP_NODELAY");
     if (ai->ai_family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero)) != 0)
         return err_errno("IPV6_V6ONLY");

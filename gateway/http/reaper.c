@@ -1,4 +1,5 @@
-/* Why: libmicrohttpd's own timeout measures idle time only, so that a byte a minute lives for ever.
+/* Why: libmicrohttpd's own timeout measures idle time only, so that a byte a minute lives for
+ * ever.
  *
  * Invariants: a connection is in the list from conn_open to conn_close, both on the accepting
  * thread; its descriptor is only touched under the lock, so that a number that was closed and
@@ -8,11 +9,10 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
+#include "gateway/http/address.h"
+#include "gateway/http/linger.h"
+#include "gateway/http/tcp.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sodium.h>
@@ -24,25 +24,13 @@
 
 enum {
     BUCKETS = 1024, /* a power of two */
-    LINGER_MAX = 256,
-    LINGER_QUIET_MS = 2000, /* nothing came for so long: the peer has what it wants */
-    LINGER_READS_MAX = 16, /* reads of one lingering socket in one turn */
     TICK_MIN_MS = 20,
     TICK_MAX_MS = 250,
-    EVICT_AGE_MS = 500,        /* a newcomer gets this long to send a request */
+    EVICT_AGE_MS = 500, /* a newcomer gets this long to send a request */
     DRAIN_POLL_MS = 5,
-    DRAIN_OPENING_MS = 1000,   /* a request that is on its way when draining begins */
+    DRAIN_OPENING_MS = 1000, /* a request that is on its way when draining begins */
     REAPER_STACK = 256 * 1024,
 };
-
-struct lingering {
-    int fd;
-    int64_t until_ms, heard_ms;
-    uint64_t bytes_left;
-};
-
-/* include/net/tcp_states.h, which is not exported. */
-enum { TCP_STATE_ESTABLISHED = 1, TCP_STATE_FIN_WAIT1 = 4, TCP_STATE_FIN_WAIT2 = 5 };
 
 struct victim {
     struct conn *conn;
@@ -58,10 +46,11 @@ struct conn_table {
     size_t n;
     struct conn *buckets[BUCKETS];
     uint8_t hash_key[crypto_shorthash_KEYBYTES];
-    struct lingering lingering[LINGER_MAX];
-    size_t n_lingering;
+    struct linger_set lingering;
     struct victim *victims; /* limits.connections long: room for one pass of eviction */
     bool crowded, stopping;
+    bool blind; /* the kernel does not count for us: rates are not enforced, and that was logged
+                 */
     int64_t drain_since_ms;
     int wake; /* eventfd */
     unsigned tick_ms;
@@ -75,33 +64,6 @@ static void wake_reaper(struct conn_table *t)
 }
 
 /* ---- counting by address ---- */
-
-static struct in6_addr address_key(const struct sockaddr *addr, char text[INET6_ADDRSTRLEN])
-{
-    struct in6_addr key = {0};
-
-    text[0] = '\0';
-    if (addr->sa_family == AF_INET) {
-        struct sockaddr_in v4;
-
-        memcpy(&v4, addr, sizeof(v4));
-        key.s6_addr[10] = key.s6_addr[11] = 0xff;
-        memcpy(&key.s6_addr[12], &v4.sin_addr, 4);
-        (void)inet_ntop(AF_INET, &v4.sin_addr, text, INET6_ADDRSTRLEN);
-    } else if (addr->sa_family == AF_INET6) {
-        struct sockaddr_in6 v6;
-
-        memcpy(&v6, addr, sizeof(v6));
-        key = v6.sin6_addr;
-        if (IN6_IS_ADDR_V4MAPPED(&key)) {
-            (void)inet_ntop(AF_INET, &key.s6_addr[12], text, INET6_ADDRSTRLEN);
-        } else {
-            (void)inet_ntop(AF_INET6, &key, text, INET6_ADDRSTRLEN);
-            memset(&key.s6_addr[8], 0, 8); /* one host may own the whole /64 */
-        }
-    }
-    return key;
-}
 
 static struct conn **bucket_of(struct conn_table *t, const struct in6_addr *key)
 {
@@ -200,45 +162,14 @@ static void unlink_conn(struct conn_table *t, struct conn *c)
     t->n--;
 }
 
-/* The state is the kernel's after our own half was shut: FIN_WAIT as long as the peer has not closed. */
-static bool peer_is_open(int fd)
-{
-    struct tcp_info info;
-    socklen_t len = sizeof(info);
-
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
-        return false;
-    return info.tcpi_state == TCP_STATE_ESTABLISHED || info.tcpi_state == TCP_STATE_FIN_WAIT1 ||
-           info.tcpi_state == TCP_STATE_FIN_WAIT2;
-}
-
-static bool linger_begin(struct conn_table *t, const struct conn *c)
-{
-    int64_t now = clock_steady_ms();
-    int fd;
-
-    if (t->stopping || t->n_lingering == LINGER_MAX || atomic_load(&c->cut) ||
-        !peer_is_open(c->fd))
-        return false;
-    fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
-        return false;
-    t->lingering[t->n_lingering++] = (struct lingering){
-        .fd = fd,
-        .until_ms = now + t->limits.drain_ms,
-        .heard_ms = now,
-        .bytes_left = t->limits.drain_bytes,
-    };
-    return true;
-}
-
 void conn_close(struct conn *c)
 {
     struct conn_table *t = c->table;
     bool lingers;
 
     pthread_mutex_lock(&t->lock);
-    lingers = linger_begin(t, c);
+    lingers = !t->stopping && !atomic_load(&c->cut) &&
+              linger_add(&t->lingering, c->fd, &t->limits, clock_steady_ms());
     unlink_conn(t, c);
     pthread_mutex_unlock(&t->lock);
     if (lingers)
@@ -250,8 +181,10 @@ void conn_phase_set(struct conn *c, enum conn_phase phase)
 {
     int64_t now = clock_steady_ms();
 
-    /* The time first: an old phase with a new time ends nothing. */
-    atomic_store(&c->phase_since_ms, now);
+    /* The time first: an old phase with a new time ends nothing. The first head shares its
+     * deadline with the handshake. */
+    if (phase != CONN_HEAD || atomic_load(&c->phase) != CONN_OPENING)
+        atomic_store(&c->phase_since_ms, now);
     if (phase == CONN_HEAD)
         atomic_store(&c->request_since_ms, now);
     atomic_store(&c->phase, (int)phase);
@@ -277,20 +210,6 @@ static void cut(struct conn_table *t, struct conn *c, int how)
     counter_add(&t->counters->reaped, 1);
 }
 
-/* Bytes the peer has sent us, or has acknowledged, since the connection began. */
-static bool kernel_count(int fd, bool received, uint64_t *out)
-{
-    struct tcp_info info;
-    socklen_t len = sizeof(info);
-
-    memset(&info, 0, sizeof(info));
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
-        len < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(info.tcpi_bytes_received))
-        return false;
-    *out = received ? info.tcpi_bytes_received : info.tcpi_bytes_acked;
-    return true;
-}
-
 static bool too_slow(struct conn_table *t, struct conn *c, enum conn_phase phase, int64_t since)
 {
     uint64_t bytes, needed;
@@ -302,8 +221,12 @@ static bool too_slow(struct conn_table *t, struct conn *c, enum conn_phase phase
         c->window_waited_ms += t->tick_ms;
     if (!first && c->window_waited_ms < (int64_t)t->limits.body_rate_window_ms)
         return false;
-    if (!kernel_count(c->fd, phase == CONN_BODY, &bytes))
+    if (!tcp_count(c->fd, phase == CONN_BODY, &bytes)) {
+        if (!t->blind)
+            log_event(LOG_ERROR, "http.rates_not_enforced", log_str("reason", "no TCP_INFO"));
+        t->blind = true;
         return false;
+    }
     needed = t->limits.body_min_rate * (uint64_t)c->window_waited_ms / 1000;
     if (!first && bytes - c->window_bytes < needed)
         return true;
@@ -392,51 +315,7 @@ static void evict(struct conn_table *t, int64_t now)
     t->crowded = false;
 }
 
-/* ---- lingering ---- */
-
-/* False when it is over. */
-static bool linger_read(struct lingering *l, int64_t now)
-{
-    char sink[16384];
-
-    if (now >= l->until_ms || now - l->heard_ms > LINGER_QUIET_MS)
-        return false;
-    for (int i = 0; i < LINGER_READS_MAX; i++) {
-        ssize_t n = recv(l->fd, sink, sizeof(sink), MSG_DONTWAIT | MSG_TRUNC);
-
-        if (n < 0)
-            return errno == EAGAIN || errno == EINTR;
-        if (n == 0 || (uint64_t)n >= l->bytes_left)
-            return false;
-        l->bytes_left -= (uint64_t)n;
-        l->heard_ms = now;
-    }
-    return true;
-}
-
-static void linger_all(struct conn_table *t, int64_t now)
-{
-    for (size_t i = 0; i < t->n_lingering;) {
-        if (linger_read(&t->lingering[i], now)) {
-            i++;
-            continue;
-        }
-        (void)close(t->lingering[i].fd);
-        t->lingering[i] = t->lingering[--t->n_lingering];
-    }
-}
-
 /* ---- the thread ---- */
-
-static size_t poll_set(struct conn_table *t, struct pollfd fds[LINGER_MAX + 1])
-{
-    size_t n = 0;
-
-    fds[n++] = (struct pollfd){.fd = t->wake, .events = POLLIN};
-    for (size_t i = 0; i < t->n_lingering; i++)
-        fds[n++] = (struct pollfd){.fd = t->lingering[i].fd, .events = POLLIN};
-    return n;
-}
 
 static void *reaper_main(void *arg)
 {
@@ -447,16 +326,17 @@ static void *reaper_main(void *arg)
     pthread_mutex_lock(&t->lock);
     while (!t->stopping) {
         struct pollfd fds[LINGER_MAX + 1];
-        size_t n = poll_set(t, fds);
+        size_t n = 1 + linger_poll_set(&t->lingering, fds + 1);
         int64_t now = clock_steady_ms(), wait = next_ms - now;
         eventfd_t count;
 
+        fds[0] = (struct pollfd){.fd = t->wake, .events = POLLIN};
         pthread_mutex_unlock(&t->lock);
         if (poll(fds, n, wait > 0 ? (int)wait : 0) > 0 && (fds[0].revents & POLLIN) != 0)
             (void)eventfd_read(t->wake, &count);
         pthread_mutex_lock(&t->lock);
         now = clock_steady_ms();
-        linger_all(t, now);
+        linger_read(&t->lingering, now);
         if (t->crowded)
             evict(t, now);
         if (now < next_ms)
@@ -536,8 +416,7 @@ void conn_table_free(struct conn_table *t)
         (void)pthread_join(t->thread, NULL);
     }
     assert(t->n == 0);
-    for (size_t i = 0; i < t->n_lingering; i++)
-        (void)close(t->lingering[i].fd);
+    linger_close(&t->lingering);
     if (t->wake >= 0)
         (void)close(t->wake);
     free(t->victims);
@@ -554,7 +433,7 @@ static bool any_working(struct conn_table *t)
     pthread_mutex_lock(&t->lock);
     for (struct conn *c = t->all; c != NULL && !working; c = c->next)
         working = !atomic_load(&c->cut) && phase_of(c) != CONN_IDLE;
-    working = working || t->n_lingering > 0;
+    working = working || t->lingering.n > 0;
     pthread_mutex_unlock(&t->lock);
     return working;
 }

@@ -1,8 +1,8 @@
-/* What goes out: remembered in the exchange first (it may have to wait for a body to be read away),
- * turned into the library's response when it is queued.
+/* What goes out: remembered in the exchange first (it may have to wait for a body to be read
+ * away), turned into the library's response when it is queued.
  *
- * Invariants: one reply an exchange; every reply carries the protective headers unless the route
- * set its own; without memory for a reply, a stand-in made at start goes out. */
+ * Invariants: one reply an exchange; every reply carries the protective headers unless the
+ * route set its own; without memory for a reply, a stand-in made at start goes out. */
 #include "gateway/http/exchange_private.h"
 
 #include "gateway/base/log.h"
@@ -32,7 +32,8 @@ enum err reply_no_memory_new(struct MHD_Response **out)
         sizeof(no_memory_text) - 1, (void *)(uintptr_t)no_memory_text, MHD_RESPMEM_PERSISTENT);
 
     *out = r;
-    if (r == NULL || MHD_add_response_header(r, "Content-Type", "application/problem+json") != MHD_YES ||
+    if (r == NULL ||
+        MHD_add_response_header(r, "Content-Type", "application/problem+json") != MHD_YES ||
         MHD_add_response_header(r, "Cache-Control", "no-store") != MHD_YES ||
         MHD_add_response_header(r, "X-Content-Type-Options", "nosniff") != MHD_YES ||
         MHD_add_response_header(r, "Retry-After", "5") != MHD_YES ||
@@ -82,8 +83,8 @@ void http_reply_empty(struct http_exchange *x, int status)
     x->reply.kind = REPLY_BYTES;
 }
 
-void http_reply_bytes(struct http_exchange *x, int status, const char *media_type, const void *data,
-                      size_t len)
+void http_reply_bytes(struct http_exchange *x, int status, const char *media_type,
+                      const void *data, size_t len)
 {
     reply_begin(x, status);
     x->reply.kind = REPLY_BYTES;
@@ -99,7 +100,8 @@ void http_reply_bytes(struct http_exchange *x, int status, const char *media_typ
     x->reply.len = len;
 }
 
-static void reply_document(struct http_exchange *x, int status, const char *media_type, json_t *body)
+static void reply_document(struct http_exchange *x, int status, const char *media_type,
+                           json_t *body)
 {
     char *text = NULL;
     size_t len = 0;
@@ -119,8 +121,8 @@ void http_reply_json(struct http_exchange *x, int status, json_t *body)
     reply_document(x, status, "application/json", body);
 }
 
-void http_reply_problem(struct http_exchange *x, int status, const char *name, const char *title,
-                        const char *detail, json_t *more)
+void http_reply_problem(struct http_exchange *x, int status, const char *name,
+                        const char *title, const char *detail, json_t *more)
 {
     json_t *body = json_pack("{s:o, s:s, s:i, s:s}", "type", json_sprintf("/problems/%s", name),
                              "title", title, "status", status, "detail", detail);
@@ -133,8 +135,8 @@ void http_reply_problem(struct http_exchange *x, int status, const char *name, c
     reply_document(x, status, "application/problem+json", body);
 }
 
-void http_reply_stream(struct http_exchange *x, int status, const char *media_type, int64_t length,
-                       const struct http_source *source)
+void http_reply_stream(struct http_exchange *x, int status, const char *media_type,
+                       int64_t length, const struct http_source *source)
 {
     struct reply_stream *stream = malloc(sizeof(*stream));
 
@@ -207,7 +209,8 @@ static struct MHD_Response *response_bytes(struct http_exchange *x)
     struct MHD_Response *out;
 
     if (r->len == 0)
-        return MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
+        return MHD_create_response_from_buffer(0, (void *)(uintptr_t) "",
+                                               MHD_RESPMEM_PERSISTENT);
     out = MHD_create_response_from_buffer(r->len, r->bytes, MHD_RESPMEM_MUST_FREE);
     if (out != NULL) {
         x->out += http_is_head(x) ? 0 : r->len;
@@ -229,7 +232,8 @@ static bool headers_add(const struct http_exchange *x, struct MHD_Response *resp
     const struct reply *r = &x->reply;
 
     for (size_t i = 0; i < r->n_headers; i++)
-        if (MHD_add_response_header(response, r->headers[i].name, r->headers[i].value) != MHD_YES)
+        if (MHD_add_response_header(response, r->headers[i].name, r->headers[i].value) !=
+            MHD_YES)
             return false;
     for (size_t i = 0; i < ARRAY_LEN(reply_defaults); i++) {
         const struct reply_default *d = &reply_defaults[i];
@@ -261,7 +265,8 @@ enum MHD_Result reply_queue(struct http_exchange *x)
     enum MHD_Result queued;
 
     assert(x->reply.status != 0);
-    /* A chunked body's line ends are not ours to check: nothing may follow it on this connection. */
+    /* A chunked body's line ends are not ours to check: nothing may follow it on this
+     * connection. */
     if (atomic_load(&x->server->draining) || (x->facts.chunked && x->server->parses_in_place))
         x->reply.close = true;
     response = response_new(x);

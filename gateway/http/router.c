@@ -1,5 +1,5 @@
-/* A few dozen patterns: a table walked from top to bottom beats any tree in plainness, and costs a
- * few comparisons of first segments.
+/* A few dozen patterns: a table walked from top to bottom beats any tree in plainness, and
+ * costs a few comparisons of first segments.
  *
  * Invariant: every row was checked when the router was made, so that matching cannot fail. */
 #include "gateway/http/router.h"

@@ -1,8 +1,8 @@
 /* Finds the route of a request.
  *
- * A pattern is "/" and segments: literal text, "{name}" (one segment, not empty), or "{name...}" at the
- * end (the rest of the path, at least one character). Where several fit, literal wins over a parameter
- * and a parameter over a rest, from the left. */
+ * A pattern is "/" and segments: literal text, "{name}" (one segment, not empty), or
+ * "{name...}" at the end (the rest of the path, at least one character). Where several fit,
+ * literal wins over a parameter and a parameter over a rest, from the left. */
 #ifndef GATEWAY_HTTP_ROUTER_H
 #define GATEWAY_HTTP_ROUTER_H
 
@@ -12,8 +12,8 @@
 enum { ROUTER_ALLOW_MAX = 128 };
 
 struct router;
-/* Asserts patterns that are well-formed, methods and names that are there, and no two equal rows.
- * `routes` must outlive the router. */
+/* Asserts patterns that are well-formed, methods and names that are there, and no two equal
+ * rows. `routes` must outlive the router. */
 MUST_USE enum err router_new(const struct http_route *routes, size_t n, struct router **out);
 void router_free(struct router *r);
 DEFINE_AUTO(struct router, router_free);

@@ -1,10 +1,10 @@
 /* The daemon's start and end, and the callbacks that lead from the library into our rooms.
  *
- * Leniency of the library towards clients is left on: what it would tolerate is refused by our own
- * head check with an answer in our own form, where the library would close without a word.
+ * Leniency of the library towards clients is left on: what it would tolerate is refused by our
+ * own head check with an answer in our own form, where the library would close without a word.
  *
- * Descriptors: in thread-per-connection mode the library calls accept again at once when there is
- * none left. So the cap on connections is kept below the limit on descriptors, and should
+ * Descriptors: in thread-per-connection mode the library calls accept again at once when there
+ * is none left. So the cap on connections is kept below the limit on descriptors, and should
  * they run out all the same (handlers open files), the accepting thread is made to pause. */
 #include "gateway/http/exchange_private.h"
 #include "gateway/http/listen.h"
@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 enum {
-    FD_RESERVE = 448,      /* lingering sockets, databases, pipes, logs */
+    FD_RESERVE = 448, /* lingering sockets, databases, pipes, logs */
     CONNECTIONS_MIN = 8,
     EXHAUSTED_PAUSE_MS = 50,
 };
@@ -52,8 +52,8 @@ static struct conn *conn_of_session(gnutls_session_t session)
     return info != NULL ? info->socket_context : NULL;
 }
 
-static int on_finished(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
-                       const gnutls_datum_t *message)
+static int on_finished(gnutls_session_t session, unsigned type, unsigned when,
+                       unsigned incoming, const gnutls_datum_t *message)
 {
     struct conn *c = conn_of_session(session);
 
@@ -232,8 +232,8 @@ static enum err daemon_start(struct http_server *s)
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, l->connection_memory, MHD_OPTION_CONNECTION_TIMEOUT,
         0U, MHD_OPTION_THREAD_STACK_SIZE, l->thread_stack * STACK_FACTOR,
         MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
-        MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-        s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_ARRAY,
+        MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, s, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_ARRAY,
         s->tls != NULL ? tls_options : none, MHD_OPTION_END);
     if (s->daemon == NULL)
         return err_set(ERR_UNAVAILABLE, "%s: the HTTP daemon does not start", s->address);

@@ -1,5 +1,5 @@
-/* Why: libmicrohttpd decodes in place and leniently (bad escapes stay, %00 ends the text). The raw
- * target is copied before it does, and read here.
+/* Why: libmicrohttpd decodes in place and leniently (bad escapes stay, %00 ends the text). The
+ * raw target is copied before it does, and read here.
  *
  * Invariant: every text given back is valid UTF-8 without control characters; no decoded
  * path has a dot segment, whatever a separator is spelled like. */
@@ -62,7 +62,8 @@ static enum err path_split(struct target *t, char **at)
         const char *stop = p + 1 + strcspn(p + 1, "/");
 
         if (t->n_segments == TARGET_SEGMENTS_MAX)
-            return err_set(ERR_INVALID, "a target of more than %d segments", TARGET_SEGMENTS_MAX);
+            return err_set(ERR_INVALID, "a target of more than %d segments",
+                           TARGET_SEGMENTS_MAX);
         t->rests[t->n_segments] = whole + decoded + 1;
         TRY(take(p + 1, stop, false, at, &t->segments[t->n_segments]));
         decoded += 1 + strlen(t->segments[t->n_segments]);

@@ -1,6 +1,6 @@
 /* The request target, taken apart once: segments and query arguments, percent-decoded.
- * Decoding is ours and from the raw bytes, so that nothing is decoded twice and %2F in a segment
- * does not become a separator. */
+ * Decoding is ours and from the raw bytes, so that nothing is decoded twice and %2F in a
+ * segment does not become a separator. */
 #ifndef GATEWAY_HTTP_TARGET_H
 #define GATEWAY_HTTP_TARGET_H
 
@@ -16,7 +16,7 @@ struct target_argument {
 };
 struct target {
     char *storage;
-    const char *path; /* raw, without the query */
+    const char *path;                          /* raw, without the query */
     const char *segments[TARGET_SEGMENTS_MAX]; /* decoded; "/" alone has one, empty */
     const char *rests[TARGET_SEGMENTS_MAX];    /* decoded: this segment and all behind it */
     size_t n_segments;
@@ -24,8 +24,9 @@ struct target {
     size_t n_arguments;
 };
 
-/* ERR_INVALID: a bad escape, %00, a control character, text that is not UTF-8, a segment "." or ".." (also written
- * with escapes, or behind an escaped separator), too many segments or arguments. */
+/* ERR_INVALID: a bad escape, %00, a control character, text that is not UTF-8, a segment "." or
+ * ".." (also written with escapes, or behind an escaped separator), too many segments or
+ * arguments. */
 MUST_USE enum err target_parse(const char *raw, struct target *out);
 void target_clear(struct target *t);
 DEFINE_AUTO_CLEAR(struct target, target_clear);

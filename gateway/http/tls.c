@@ -1,6 +1,6 @@
-/* Why credentials a session instead of a certificate callback: the callback is asked at every handshake and
- * would have to hand out keys whose end nobody tells it. A reference held by the session says
- * exactly when the old key may be wiped.
+/* Why credentials a session instead of a certificate callback: the callback is asked at every
+ * handshake and would have to hand out keys whose end nobody tells it. A reference held by the
+ * session says exactly when the old key may be wiped.
  *
  * Invariant: `current` always points at a pair that matched and was loaded whole. */
 #include "gateway/http/tls.h"

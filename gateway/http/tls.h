@@ -1,7 +1,8 @@
 /* Server certificate, its replacement, tickets and the peer's chain: all that knows GnuTLS.
  *
- * Each session holds the credentials it began with; a reload makes new ones for sessions to come
- * and the old go when their last session ends. Nothing is verified here: gateway/auth does. */
+ * Each session holds the credentials it began with; a reload makes new ones for sessions to
+ * come and the old go when their last session ends. Nothing is verified here: gateway/auth
+ * does. */
 #ifndef GATEWAY_HTTP_TLS_H
 #define GATEWAY_HTTP_TLS_H
 

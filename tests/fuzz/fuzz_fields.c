@@ -70,7 +70,8 @@ static void rest_try(const char *value)
     if (field_key_parse(value, key) == ERR_OK)
         assert(strlen(key) >= 1 && strpbrk(key, " \t\r\n") == NULL);
     if (field_media_type(value, type, sizeof(type)) == ERR_OK)
-        assert(strchr(type, '/') != NULL && strpbrk(type, "ABCDEFGHIJKLMNOPQRSTUVWXYZ; ") == NULL);
+        assert(strchr(type, '/') != NULL &&
+               strpbrk(type, "ABCDEFGHIJKLMNOPQRSTUVWXYZ; ") == NULL);
     (void)field_if_range(value, "\"tag\"");
     (void)field_etag_matches(value, "\"tag\"");
 }

@@ -1,7 +1,7 @@
 /* layer: eg_http */
-/* A head as bytes, split as a lenient library would: what head_check lets through must hold what
- * its header promises, and head_layout_check must not read outside the bytes. The target of an
- * accepted head goes on to target_parse. */
+/* A head as bytes, split as a lenient library would: what head_check lets through must hold
+ * what its header promises, and head_layout_check must not read outside the bytes. The target
+ * of an accepted head goes on to target_parse. */
 #include "gateway/http/head_check.h"
 #include "gateway/http/target.h"
 
@@ -105,8 +105,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         promises_hold(h, &facts);
         target_try(h->target);
     }
-    place = (struct head_place){
-        .target = h->target, .target_len = strlen(h->target), .size = size};
+    place =
+        (struct head_place){.target = h->target, .target_len = strlen(h->target), .size = size};
     if (head_layout_check(h, &place) == ERR_OK)
         assert(h->n_fields == 0 || h->fields[0].name > h->version);
     if (trailer_check(h->fields, h->n_fields) == ERR_OK)

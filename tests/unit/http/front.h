@@ -30,7 +30,8 @@ static struct {
     _Atomic uint64_t bytes;
 } seen;
 
-static const char pattern[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-";
+static const char pattern[] =
+    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-";
 
 /* ---- routes ---- */
 
@@ -69,8 +70,8 @@ static void parts(struct http_exchange *x)
 {
     char text[512];
 
-    (void)snprintf(text, sizeof(text), "%s|%s|%s|%zu", http_param(x, "a"), http_param(x, "rest"),
-                   http_query(x, "q") != NULL ? http_query(x, "q") : "-",
+    (void)snprintf(text, sizeof(text), "%s|%s|%s|%zu", http_param(x, "a"),
+                   http_param(x, "rest"), http_query(x, "q") != NULL ? http_query(x, "q") : "-",
                    http_query_count(x, "q"));
     http_reply_header(x, "Cache-Control", "private");
     http_reply_bytes(x, 200, "text/plain", text, strlen(text));
@@ -93,6 +94,7 @@ static void chain(struct http_exchange *x)
 /* bytes=FIRST-LAST of the repeated pattern */
 struct piece_of_pattern {
     uint64_t first, size, fail_at;
+    int slow_ms;
 };
 
 static ssize_t pattern_read(void *ctx, uint64_t at, void *out, size_t cap)
@@ -103,6 +105,8 @@ static ssize_t pattern_read(void *ctx, uint64_t at, void *out, size_t cap)
 
     if (p->fail_at > 0 && at >= p->fail_at)
         return -1;
+    if (p->slow_ms > 0)
+        (void)poll(NULL, 0, p->slow_ms);
     for (size_t i = 0; i < n; i++)
         ((char *)out)[i] = pattern[(p->first + at + i) % 64];
     return (ssize_t)n;
@@ -126,6 +130,7 @@ static void stream(struct http_exchange *x)
     int status = 200;
 
     p->size = strtoull(http_query(x, "size"), NULL, 10);
+    p->slow_ms = http_query(x, "slow_ms") != NULL ? atoi(http_query(x, "slow_ms")) : 0;
     p->fail_at = fail != NULL ? strtoull(fail, NULL, 10) : 0;
     if (range != NULL && sscanf(range, "bytes=%llu-%llu", &first, &last) == 2) {
         char text[96];
@@ -154,6 +159,8 @@ static void count_piece(struct http_exchange *x, const void *data, size_t len)
     uint64_t now = atomic_fetch_add(&seen.bytes, len) + len;
 
     ck_assert_ptr_nonnull(data);
+    if (http_query(x, "slow_ms") != NULL)
+        (void)poll(NULL, 0, atoi(http_query(x, "slow_ms")));
     if (late != NULL && now >= strtoull(late, NULL, 10))
         http_reply_problem(x, 409, "recording-opted-out", "Opted out", "No more.", NULL);
 }
@@ -185,13 +192,34 @@ static const struct http_route test_routes[] = {
     {.method = "GET", .pattern = "/chain", .name = "chain", .handle = chain, .done = done},
     {.method = "GET", .pattern = "/stream", .name = "stream", .handle = stream, .done = done},
     {.method = "GET", .pattern = "/parts/{a}/{rest...}", .name = "parts", .handle = parts},
-    {.method = "DELETE", .pattern = "/hello", .name = "bye", .handle = no_content, .done = done},
-    {.method = "POST", .pattern = "/echo", .name = "echo", .body = BODY_COLLECT,
-     .body_max = 65536, .handle = echo, .done = done},
-    {.method = "PUT", .pattern = "/count", .name = "count", .body = BODY_STREAM,
-     .begin = count_begin, .piece = count_piece, .finish = count_finish, .done = done},
-    {.method = "PUT", .pattern = "/refuse", .name = "refuse", .body = BODY_STREAM,
-     .begin = refuse_begin, .piece = count_piece, .finish = count_finish, .done = done},
+    {.method = "DELETE",
+     .pattern = "/hello",
+     .name = "bye",
+     .handle = no_content,
+     .done = done},
+    {.method = "POST",
+     .pattern = "/echo",
+     .name = "echo",
+     .body = BODY_COLLECT,
+     .body_max = 65536,
+     .handle = echo,
+     .done = done},
+    {.method = "PUT",
+     .pattern = "/count",
+     .name = "count",
+     .body = BODY_STREAM,
+     .begin = count_begin,
+     .piece = count_piece,
+     .finish = count_finish,
+     .done = done},
+    {.method = "PUT",
+     .pattern = "/refuse",
+     .name = "refuse",
+     .body = BODY_STREAM,
+     .begin = refuse_begin,
+     .piece = count_piece,
+     .finish = count_finish,
+     .done = done},
 };
 
 static void completed(void *context, const struct http_route *route, int status, uint64_t in,
@@ -236,7 +264,8 @@ static UNUSED struct http_server_config front_config(void)
 static UNUSED void front_start(const struct http_server_config *config)
 {
     log_set_level(LOG_ERROR);
-    ck_assert_msg(http_server_start(config, &server) == ERR_OK, "%s", err_message(ERR_UNAVAILABLE));
+    ck_assert_msg(http_server_start(config, &server) == ERR_OK, "%s",
+                  err_message(ERR_UNAVAILABLE));
 }
 
 static UNUSED void front_stop(void)
@@ -275,7 +304,8 @@ static UNUSED void certificate_make(int days)
         serial[i] = (uint8_t)(clock_now() >> (8 * i)) & 0x7f;
     gnutls_x509_crt_set_serial(crt, serial, sizeof(serial));
     gnutls_x509_crt_set_dn(crt, "CN=localhost", NULL);
-    gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, "localhost", 9, GNUTLS_FSAN_SET);
+    gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, "localhost", 9,
+                                         GNUTLS_FSAN_SET);
     gnutls_x509_crt_set_activation_time(crt, now - 60);
     gnutls_x509_crt_set_expiration_time(crt, now + days * 86400);
     gnutls_x509_crt_set_key(crt, key);
@@ -421,8 +451,8 @@ static UNUSED void secure_close(struct secure *c)
     close(c->fd);
 }
 
-/* priority NULL: the client's defaults; with_pair: shows the server's own pair as its certificate;
- * ticket: data of an earlier session to resume, may be NULL. */
+/* priority NULL: the client's defaults; with_pair: shows the server's own pair as its
+ * certificate; ticket: data of an earlier session to resume, may be NULL. */
 static UNUSED bool secure_open(struct secure *c, const char *priority, bool with_pair,
                                const gnutls_datum_t *ticket)
 {

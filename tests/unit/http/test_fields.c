@@ -54,8 +54,8 @@ START_TEST(ranges_are_read)
         {"bytes=0-", "unsatisfiable", 0},
         {"bytes=-5", "unsatisfiable", 0},
         {"bytes=200-, 0-0", "0-0", 100},
-        {"bytes=0-0,2-2,4-4,6-6,8-8,10-10,12-12,14-14",
-         "0-0,2-2,4-4,6-6,8-8,10-10,12-12,14-14", 100},
+        {"bytes=0-0,2-2,4-4,6-6,8-8,10-10,12-12,14-14", "0-0,2-2,4-4,6-6,8-8,10-10,12-12,14-14",
+         100},
         {"bytes=0-0,2-2,4-4,6-6,8-8,10-10,12-12,14-14,16-16", "none", 100},
         {"bytes=9-8", "none", 100},
         {"bytes=a-b", "none", 100},
@@ -72,8 +72,8 @@ START_TEST(ranges_are_read)
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         ck_assert_msg(strcmp(ranges(rows[i].value, rows[i].size), rows[i].want) == 0,
-                      "%s: %s instead of %s", rows[i].value, ranges(rows[i].value, rows[i].size),
-                      rows[i].want);
+                      "%s: %s instead of %s", rows[i].value,
+                      ranges(rows[i].value, rows[i].size), rows[i].want);
     ck_assert_str_eq(ranges(NULL, 10), "none");
 }
 END_TEST
@@ -176,8 +176,10 @@ END_TEST
 
 START_TEST(bare_names_obey_the_same_rules)
 {
-    static const char *const bad[] = {".", "..", "a/..", "a\\.", "a\x01", "a\x7f", "a\xc2\x85",
-                                      "a\xe2\x80\xae", "a\xe2\x81\xa6", "a\xd8\x9c", "C:", " "};
+    static const char *const bad[] = {
+        ".",     "..",        "a/..",          "a\\.",          "a\x01",
+        "a\x7f", "a\xc2\x85", "a\xe2\x80\xae", "a\xe2\x81\xa6", "a\xd8\x9c",
+        "C:",    " "};
     char out[FIELD_NAME_MAX + 1], name[FIELD_NAME_MAX + 2], small[5];
 
     ck_assert_int_eq(field_filename_clean("", out, sizeof(out)), ERR_OK);
@@ -186,7 +188,8 @@ START_TEST(bare_names_obey_the_same_rules)
     ck_assert_str_eq(out, "a b.pdf");
     ck_assert_int_eq(field_filename_clean("...", out, sizeof(out)), ERR_OK);
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-        ck_assert_msg(field_filename_clean(bad[i], out, sizeof(out)) == ERR_INVALID, "row %zu", i);
+        ck_assert_msg(field_filename_clean(bad[i], out, sizeof(out)) == ERR_INVALID, "row %zu",
+                      i);
     memset(name, 'a', sizeof(name) - 1);
     name[FIELD_NAME_MAX + 1] = '\0';
     ck_assert_int_eq(field_filename_clean(name, out, sizeof(out)), ERR_INVALID);
@@ -199,8 +202,8 @@ END_TEST
 
 START_TEST(a_written_disposition_reads_back)
 {
-    static const char *const names[] = {"a.pdf", "a \"b\" c.pdf", "\xe2\x82\xac.pdf", "100%.txt",
-                                        "'(x);y=z'.mp3"};
+    static const char *const names[] = {"a.pdf", "a \"b\" c.pdf", "\xe2\x82\xac.pdf",
+                                        "100%.txt", "'(x);y=z'.mp3"};
     char out[1024], back[FIELD_NAME_MAX + 1];
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -212,7 +215,8 @@ START_TEST(a_written_disposition_reads_back)
     ck_assert_str_eq(out, "attachment; filename=\"_.pdf\"; filename*=UTF-8''%E2%82%AC.pdf");
     for (size_t cap = 1; cap <= strlen(out); cap++)
         ck_assert_int_ne(field_disposition_write("\xe2\x82\xac.pdf", back, cap), ERR_OK);
-    ck_assert_int_eq(field_disposition_write("\xe2\x82\xac.pdf", back, strlen(out) + 1), ERR_OK);
+    ck_assert_int_eq(field_disposition_write("\xe2\x82\xac.pdf", back, strlen(out) + 1),
+                     ERR_OK);
 }
 END_TEST
 
@@ -281,9 +285,9 @@ END_TEST
 
 START_TEST(idempotency_keys_are_read)
 {
-    static const char *const bad[] = {"",        "\"\"",    "\"a",      "\"a\"b", "a b",
-                                      "\"a b\"", "\"a\\x\"", "\"a\tb\"", "a\"b",   "a,b",
-                                      "a;b",     "\"\xc3\xa4\""};
+    static const char *const bad[] = {"",     "\"\"",    "\"a",      "\"a\"b",
+                                      "a b",  "\"a b\"", "\"a\\x\"", "\"a\tb\"",
+                                      "a\"b", "a,b",     "a;b",      "\"\xc3\xa4\""};
     char out[FIELD_KEY_MAX + 1], key[FIELD_KEY_MAX + 4];
 
     ck_assert_int_eq(field_key_parse("\"8e03978e-40d5\"", out), ERR_OK);
@@ -304,8 +308,8 @@ END_TEST
 
 START_TEST(media_types_are_read)
 {
-    static const char *const bad[] = {"", "text", "text/", "/plain", "text/plain x", "text plain",
-                                      "text/plain,", "a/b/c"};
+    static const char *const bad[] = {
+        "", "text", "text/", "/plain", "text/plain x", "text plain", "text/plain,", "a/b/c"};
     char out[64], small[10];
 
     ck_assert_int_eq(field_media_type("Application/PDF", out, sizeof(out)), ERR_OK);
@@ -321,10 +325,9 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN("http/fields", ranges_are_read, if_range_wants_the_strong_tag,
-                     entity_tags_match_weakly, file_names_are_found,
-                     hostile_dispositions_are_refused, bare_names_obey_the_same_rules,
-                     a_written_disposition_reads_back, digests_are_read,
-                     malformed_digests_are_refused, idempotency_keys_are_read,
-                     media_types_are_read);
+    return SUITE_RUN(
+        "http/fields", ranges_are_read, if_range_wants_the_strong_tag, entity_tags_match_weakly,
+        file_names_are_found, hostile_dispositions_are_refused, bare_names_obey_the_same_rules,
+        a_written_disposition_reads_back, digests_are_read, malformed_digests_are_refused,
+        idempotency_keys_are_read, media_types_are_read);
 }

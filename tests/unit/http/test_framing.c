@@ -39,7 +39,8 @@ static const struct row refused[] = {
     ROW("chunked twice", 400,
         POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
     ROW("xchunked", 400, POST "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
-    ROW("chunked with a vertical tab", 400, POST "Transfer-Encoding: \vchunked\r\n\r\n0\r\n\r\n"),
+    ROW("chunked with a vertical tab", 400,
+        POST "Transfer-Encoding: \vchunked\r\n\r\n0\r\n\r\n"),
     ROW("bare LF in the request line", 400, "GET /hello HTTP/1.1\n" HOST END),
     ROW("bare LF in a header", 400, "GET /hello HTTP/1.1\r\nHost: a\nX: y\r\n\r\n"),
     ROW("bare LF in the last header", 400, "GET /hello HTTP/1.1\r\nHost: a\n\r\n"),
@@ -93,7 +94,8 @@ static const struct row refused[] = {
     ROW("chunk longer than its size", 400,
         POST "Transfer-Encoding: chunked\r\n\r\n3\r\nhello\r\n0\r\n\r\n"),
     ROW("authorization in a trailer", 400,
-        POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nAuthorization: Bearer a\r\n\r\n"),
+        POST
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nAuthorization: Bearer a\r\n\r\n"),
     ROW("length in a trailer", 400,
         POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n"),
     ROW("folded trailer", 400,
@@ -190,7 +192,8 @@ START_TEST(pipelined_requests_are_answered_in_order)
     char *reply, *second;
 
     front_start(&config);
-    reply = ask_text(GET "\r\n" POST "Content-Length: 3\r\n\r\nabc" GET "Connection: close\r\n\r\n");
+    reply = ask_text(GET "\r\n" POST "Content-Length: 3\r\n\r\nabc" GET
+                         "Connection: close\r\n\r\n");
     ck_assert_int_eq(status_of(reply), 200);
     second = strstr(reply, "abc");
     ck_assert_msg(second != NULL, "%s", reply);

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A head is written as "METHOD TARGET VERSION\nName: value\n..."; a value ends at the line's end.
+/* A head is written as "METHOD TARGET VERSION\nName: value\n..."; a value ends at the line's
+ * end.
  * "\x01" in the text stands for a NUL, which C strings cannot hold. */
 static char text[8192];
 static struct head head;
@@ -163,8 +164,14 @@ END_TEST
 
 START_TEST(trailers_may_not_authorise_or_frame)
 {
-    static const char *const bad[] = {"Authorization", "content-length", "Transfer-Encoding",
-                                      "Host", "Cookie", "Content-Type", "b d", ""};
+    static const char *const bad[] = {"Authorization",
+                                      "content-length",
+                                      "Transfer-Encoding",
+                                      "Host",
+                                      "Cookie",
+                                      "Content-Type",
+                                      "b d",
+                                      ""};
     struct head_field f = {.name = "Repr-Digest", .name_len = 11, .value = "x", .value_len = 1};
 
     ck_assert_int_eq(trailer_check(&f, 1), ERR_OK);
@@ -230,7 +237,8 @@ START_TEST(an_honest_layout_passes)
 {
     ck_assert_int_eq(LAYOUT("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), ERR_OK);
     ck_assert_int_eq(LAYOUT("GET / HTTP/1.1\r\n\r\n"), ERR_OK);
-    ck_assert_int_eq(LAYOUT("GET /?a=b HTTP/1.1\r\nHost:a\r\nX: \t b \r\nEmpty:\r\n\r\n"), ERR_OK);
+    ck_assert_int_eq(LAYOUT("GET /?a=b HTTP/1.1\r\nHost:a\r\nX: \t b \r\nEmpty:\r\n\r\n"),
+                     ERR_OK);
 }
 END_TEST
 
@@ -247,7 +255,8 @@ END_TEST
 START_TEST(a_folded_field_is_seen)
 {
     /* The library has joined "t-Length" to the name and put the name behind all else. */
-    static const char pool[] = "GET\0/\0HTTP/1.1\0\0Conten\0005\0\0 t-Length\0\0\0\0Content-Length";
+    static const char pool[] =
+        "GET\0/\0HTTP/1.1\0\0Conten\0005\0\0 t-Length\0\0\0\0Content-Length";
     const char *moved = pool + sizeof(pool) - sizeof("Content-Length");
     struct head_place place = {.target = pool + 4, .target_len = 1};
 

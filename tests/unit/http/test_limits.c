@@ -1,5 +1,5 @@
-/* Deadlines, caps, TLS policy, reload and drain. Time is only ever waited for with wide margins;
- * CPU bounds are those of a spin, not of a fast machine. */
+/* Deadlines, caps, TLS policy, reload and drain. Time is only ever waited for with wide
+ * margins; CPU bounds are those of a spin, not of a fast machine. */
 #include "tests/unit/http/front.h"
 
 #include <sys/resource.h>
@@ -91,8 +91,10 @@ START_TEST(slow_bodies_are_ended_and_steady_ones_are_not)
     front_start(&config);
     slow_fd = front_connect();
     steady_fd = front_connect();
-    ck_assert(send_text(slow_fd, "PUT /count HTTP/1.1\r\n" HOST "Content-Length: 1000000\r\n\r\n"));
-    ck_assert(send_text(steady_fd, "PUT /count HTTP/1.1\r\n" HOST "Content-Length: 60000\r\n" CLOSE));
+    ck_assert(
+        send_text(slow_fd, "PUT /count HTTP/1.1\r\n" HOST "Content-Length: 1000000\r\n\r\n"));
+    ck_assert(
+        send_text(steady_fd, "PUT /count HTTP/1.1\r\n" HOST "Content-Length: 60000\r\n" CLOSE));
     for (int i = 0; i < 60; i++) {
         (void)send_text(slow_fd, "a");
         ck_assert(send_zeros(steady_fd, 1000));
@@ -132,15 +134,24 @@ END_TEST
 /* A route that works for longer than the rate's window is not its client's fault. */
 START_TEST(a_slow_route_is_not_ended_by_the_rate)
 {
+    static const char *const requests[] = {
+        "GET /slow?ms=1200 HTTP/1.1\r\n" HOST CLOSE,
+        "PUT /count?slow_ms=1200 HTTP/1.1\r\n" HOST "Content-Length: 2\r\n" CLOSE "ab",
+        "GET /stream?size=2&slow_ms=1200 HTTP/1.1\r\n" HOST CLOSE,
+    };
     struct http_server_config config = front_config();
-    char *reply;
 
     config.limits.body_min_rate = 1000000;
     config.limits.body_rate_window_ms = 200;
     front_start(&config);
-    reply = ask_text("GET /slow?ms=1500 HTTP/1.1\r\n" HOST CLOSE);
-    ck_assert_int_eq(status_of(reply), 200);
-    free(reply);
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+        char *reply = ask_text(requests[i]);
+
+        ck_assert_msg(status_of(reply) / 100 == 2, "%s", requests[i]);
+        ck_assert_msg(i < 2 || strstr(reply, "\r\n\r\n01") != NULL, "%s", reply);
+        free(reply);
+    }
+    ck_assert_uint_eq(stats().reaped, 0);
     front_stop();
 }
 END_TEST
@@ -153,7 +164,8 @@ START_TEST(a_request_past_its_deadline_is_ended)
     config.limits.request_ms = 300;
     front_start(&config);
     fd = front_connect();
-    ck_assert(send_text(fd, "PUT /count HTTP/1.1\r\n" HOST "Content-Length: 100000000\r\n\r\n"));
+    ck_assert(
+        send_text(fd, "PUT /count HTTP/1.1\r\n" HOST "Content-Length: 100000000\r\n\r\n"));
     while (send_zeros(fd, 1000))
         (void)poll(NULL, 0, 5);
     await(&seen.done, 1);
@@ -206,6 +218,8 @@ START_TEST(stalled_handshakes_cost_nothing)
     reply = secure_ask("GET /hello HTTP/1.1\r\n" HOST CLOSE);
     ck_assert_int_eq(status_of(reply), 200);
     free(reply);
+    for (int i = 0; i < 1000 && stats().connections_now > STALLED; i++)
+        (void)poll(NULL, 0, 5);
     ck_assert_uint_eq(stats().connections_now, STALLED);
     for (int i = 0; i < STALLED; i++)
         close(fds[i]);
@@ -247,7 +261,8 @@ START_TEST(only_modern_tls_is_spoken)
     static const char *const refused[] = {
         "NORMAL:-VERS-ALL:+VERS-TLS1.1:%COMPAT",
         "NORMAL:-VERS-ALL:+VERS-TLS1.0:%COMPAT",
-        "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-CBC:+AES-256-CBC:-MAC-ALL:+SHA1:+SHA256",
+        "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-CBC:+AES-256-CBC:-MAC-ALL:+SHA1:+"
+        "SHA256",
         "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+RSA",
         "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+DHE-RSA",
         "NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:+GROUP-FFDHE2048",
@@ -276,7 +291,8 @@ START_TEST(aes_comes_before_chacha)
     struct secure c;
 
     front_start_tls(&config);
-    ck_assert(secure_open(&c, "NORMAL:-CIPHER-ALL:+CHACHA20-POLY1305:+AES-256-GCM", false, NULL));
+    ck_assert(
+        secure_open(&c, "NORMAL:-CIPHER-ALL:+CHACHA20-POLY1305:+AES-256-GCM", false, NULL));
     ck_assert_int_eq(gnutls_cipher_get(c.session), GNUTLS_CIPHER_AES_256_GCM);
     secure_close(&c);
     front_stop();
@@ -328,8 +344,8 @@ START_TEST(renegotiation_is_refused)
 }
 END_TEST
 
-static const char *chain_told(bool with_pair, const gnutls_datum_t *ticket, gnutls_datum_t *next,
-                              bool *resumed)
+static const char *chain_told(bool with_pair, const gnutls_datum_t *ticket,
+                              gnutls_datum_t *next, bool *resumed)
 {
     static char told[8];
     struct secure c;
@@ -428,7 +444,8 @@ START_TEST(certificates_change_under_load)
         pthread_join(clients[i], NULL);
     ck_assert_int_eq(atomic_load(&failures), 0);
     ck_assert_int_gt(atomic_load(&successes), RELOADS);
-    ck_assert_int_ge(http_server_certificate_expiry(server) - first, (int64_t)RELOADS * 86400 - 60);
+    ck_assert_int_ge(http_server_certificate_expiry(server) - first,
+                     (int64_t)RELOADS * 86400 - 60);
     ck_assert(secure_send(&old, HELLO, strlen(HELLO)));
     reply = secure_receive(&old, true, NULL);
     ck_assert_int_eq(status_of(reply), 200);
@@ -686,17 +703,17 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN(
-        "http/limits", silent_and_slow_heads_are_ended, idle_connections_are_ended,
-        slow_bodies_are_ended_and_steady_ones_are_not, slow_readers_are_ended,
-        a_slow_route_is_not_ended_by_the_rate, a_request_past_its_deadline_is_ended,
-        a_drain_past_its_deadline_is_ended, stalled_handshakes_cost_nothing,
-        stalled_handshakes_are_ended, only_modern_tls_is_spoken, aes_comes_before_chacha,
-        noise_on_the_tls_port_is_closed, renegotiation_is_refused,
-        client_certificates_are_passed_on, tickets_are_off_unless_asked_for,
-        certificates_change_under_load, a_bad_pair_leaves_the_old_one, one_address_has_its_cap,
-        busy_connections_hold_the_total_cap, idle_connections_make_room,
-        silent_connections_make_room, the_cap_stays_below_the_descriptors,
-        exhausted_descriptors_do_not_spin, a_drain_lets_running_requests_finish,
-        a_drain_ends_at_its_deadline);
+    return SUITE_RUN("http/limits", silent_and_slow_heads_are_ended, idle_connections_are_ended,
+                     slow_bodies_are_ended_and_steady_ones_are_not, slow_readers_are_ended,
+                     a_slow_route_is_not_ended_by_the_rate,
+                     a_request_past_its_deadline_is_ended, a_drain_past_its_deadline_is_ended,
+                     stalled_handshakes_cost_nothing, stalled_handshakes_are_ended,
+                     only_modern_tls_is_spoken, aes_comes_before_chacha,
+                     noise_on_the_tls_port_is_closed, renegotiation_is_refused,
+                     client_certificates_are_passed_on, tickets_are_off_unless_asked_for,
+                     certificates_change_under_load, a_bad_pair_leaves_the_old_one,
+                     one_address_has_its_cap, busy_connections_hold_the_total_cap,
+                     idle_connections_make_room, silent_connections_make_room,
+                     the_cap_stays_below_the_descriptors, exhausted_descriptors_do_not_spin,
+                     a_drain_lets_running_requests_finish, a_drain_ends_at_its_deadline);
 }

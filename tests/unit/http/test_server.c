@@ -97,7 +97,8 @@ START_TEST(bodies_are_collected_up_to_their_limit)
     free(reply);
     close(fd);
     request = calloc(1, 80000);
-    strcpy(request, "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n11170\r\n");
+    strcpy(request,
+           "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n11170\r\n");
     memset(request + strlen(request), 'a', 0x11170);
     strcat(request, "\r\n0\r\n\r\n");
     expect(request, 413, "/problems/body-too-large");
@@ -116,7 +117,8 @@ START_TEST(a_streamed_body_arrives_whole)
     front_start_tls(&config);
     ck_assert(secure_open(&c, NULL, false, NULL));
     for (int i = 0; i < 2; i++) {
-        static const char head[] = "PUT /count HTTP/1.1\r\n" HOST "Content-Length: 3000000\r\n\r\n";
+        static const char head[] =
+            "PUT /count HTTP/1.1\r\n" HOST "Content-Length: 3000000\r\n\r\n";
 
         atomic_store(&seen.bytes, 0);
         ck_assert(secure_send(&c, head, sizeof(head) - 1));
@@ -160,8 +162,9 @@ START_TEST(a_truncated_body_never_finishes)
     /* The same under TLS, cut without a close_notify. */
     front_start_tls(&config);
     ck_assert(secure_open(&c, NULL, false, NULL));
-    ck_assert(secure_send(&c, "PUT /count HTTP/1.1\r\n" HOST "Content-Length: 100000\r\n\r\n12345",
-                          strlen("PUT /count HTTP/1.1\r\n" HOST "Content-Length: 100000\r\n\r\n12345")));
+    ck_assert(secure_send(
+        &c, "PUT /count HTTP/1.1\r\n" HOST "Content-Length: 100000\r\n\r\n12345",
+        strlen("PUT /count HTTP/1.1\r\n" HOST "Content-Length: 100000\r\n\r\n12345")));
     secure_close(&c);
     await(&seen.done, 3);
     front_stop();
@@ -181,7 +184,8 @@ START_TEST(a_refusal_within_the_cap_keeps_the_connection)
     front_start_tls(&config);
     ck_assert(secure_open(&c, NULL, false, NULL));
     for (int i = 0; i < 2; i++) {
-        static const char head[] = "PUT /refuse HTTP/1.1\r\n" HOST "Content-Length: 2000000\r\n\r\n";
+        static const char head[] =
+            "PUT /refuse HTTP/1.1\r\n" HOST "Content-Length: 2000000\r\n\r\n";
 
         ck_assert(secure_send(&c, head, sizeof(head) - 1));
         ck_assert(secure_zeros(&c, 2000000)); /* all of it, before a look at the answer */
@@ -198,11 +202,12 @@ START_TEST(a_refusal_within_the_cap_keeps_the_connection)
 }
 END_TEST
 
-/* The length alone is past the cap: the answer comes at once and is not lost to a reset, although the
- * client goes on sending before it looks. */
+/* The length alone is past the cap: the answer comes at once and is not lost to a reset,
+ * although the client goes on sending before it looks. */
 START_TEST(a_refusal_past_the_cap_reaches_a_client_that_still_sends)
 {
-    static const char head[] = "PUT /refuse HTTP/1.1\r\n" HOST "Content-Length: 1000000000\r\n\r\n";
+    static const char head[] =
+        "PUT /refuse HTTP/1.1\r\n" HOST "Content-Length: 1000000000\r\n\r\n";
     struct http_server_config config = front_config();
     struct secure c;
     char *reply;
@@ -241,7 +246,8 @@ START_TEST(a_bad_head_with_a_body_behind_it_is_answered)
 
     front_start(&config);
     fd = front_connect();
-    ck_assert(send_text(fd, "PUT /count HTTP/1.1\r\n" HOST HOST "Content-Length: 2000000\r\n\r\n"));
+    ck_assert(
+        send_text(fd, "PUT /count HTTP/1.1\r\n" HOST HOST "Content-Length: 2000000\r\n\r\n"));
     ck_assert(send_zeros(fd, 2000000));
     reply = receive_all(fd, NULL);
     ck_assert_msg(status_of(reply) == 400, "%s", reply);
@@ -317,14 +323,16 @@ START_TEST(a_remembered_stream_is_released_though_never_sent)
 
     front_start(&config);
     fd = front_connect();
-    ck_assert(send_text(fd, "PUT /refuse?stream HTTP/1.1\r\n" HOST "Content-Length: 100000\r\n\r\n"));
+    ck_assert(
+        send_text(fd, "PUT /refuse?stream HTTP/1.1\r\n" HOST "Content-Length: 100000\r\n\r\n"));
     ck_assert(send_zeros(fd, 5000));
     await(&seen.begun, 1);
     close(fd);
     await(&seen.done, 1);
     ck_assert_int_eq(atomic_load(&seen.released), 1);
     fd = front_connect();
-    ck_assert(send_text(fd, "PUT /refuse?stream HTTP/1.1\r\n" HOST "Content-Length: 5\r\n" CLOSE "12345"));
+    ck_assert(send_text(fd, "PUT /refuse?stream HTTP/1.1\r\n" HOST "Content-Length: 5\r\n" CLOSE
+                            "12345"));
     reply = receive_all(fd, NULL);
     ck_assert_int_eq(status_of(reply), 403);
     ck_assert_ptr_nonnull(strstr(reply, "\r\n\r\n0123456789abc"));
@@ -396,7 +404,8 @@ START_TEST(other_streams)
     free(reply);
     reply = ask_text("GET /stream?size=30&unknown HTTP/1.1\r\n" HOST CLOSE);
     ck_assert_ptr_nonnull(strstr(reply, "\r\nTransfer-Encoding: chunked\r\n"));
-    ck_assert_ptr_nonnull(strstr(reply, "\r\n\r\n1E\r\n0123456789abcdefghijklmnopqrst\r\n0\r\n\r\n"));
+    ck_assert_ptr_nonnull(
+        strstr(reply, "\r\n\r\n1E\r\n0123456789abcdefghijklmnopqrst\r\n0\r\n\r\n"));
     free(reply);
     reply = ask_text("GET /stream?size=30&unknown HTTP/1.0\r\n" HOST "\r\n");
     ck_assert_ptr_nonnull(strstr(reply, "\r\n\r\n0123456789abcdefghijklmnopqrst"));
@@ -422,8 +431,9 @@ END_TEST
 
 START_TEST(bad_settings_are_refused)
 {
-    static const char *const listens[] = {"", "127.0.0.1", "localhost:0", "127.0.0.1:x", ":8443",
-                                          "[::1:0", "127.0.0.1:123456", "192.0.2.1:0"};
+    static const char *const listens[] = {
+        "",      "127.0.0.1", "localhost:0",      "127.0.0.1:x",
+        ":8443", "[::1:0",    "127.0.0.1:123456", "192.0.2.1:0"};
     struct http_server_config config = front_config();
     struct http_server *s;
     gnutls_datum_t none = {.data = (unsigned char *)"x", .size = 1};
@@ -509,8 +519,8 @@ int main(void)
         bodies_are_collected_up_to_their_limit, a_streamed_body_arrives_whole,
         a_truncated_body_never_finishes, a_refusal_within_the_cap_keeps_the_connection,
         a_refusal_past_the_cap_reaches_a_client_that_still_sends,
-        a_bad_head_with_a_body_behind_it_is_answered, who_waits_for_continue_is_refused_without_it,
-        a_late_refusal_drains_or_cuts, a_remembered_stream_is_released_though_never_sent,
-        streams_arrive_whole_and_in_ranges, other_streams, bad_settings_are_refused,
-        ipv6_is_served, the_numbers_add_up);
+        a_bad_head_with_a_body_behind_it_is_answered,
+        who_waits_for_continue_is_refused_without_it, a_late_refusal_drains_or_cuts,
+        a_remembered_stream_is_released_though_never_sent, streams_arrive_whole_and_in_ranges,
+        other_streams, bad_settings_are_refused, ipv6_is_served, the_numbers_add_up);
 }
