@@ -34,6 +34,7 @@ struct guardian {
     pid_t keeper;  /* 0: none */
     int keeper_fd; /* becomes readable when it ends; -1 */
     int64_t started_ms;
+    bool ending; /* we end it ourselves: no news */
 };
 
 /* Waits for the end of the keeper and says how it came. */
@@ -48,15 +49,17 @@ static void reap(struct guardian *g)
     fd_close_auto(&g->keeper_fd);
     g->keeper_fd = -1;
     g->keeper = 0;
-    if (WIFSIGNALED(status))
+    if (WIFSIGNALED(status) && !g->ending)
         log_event(LOG_ERROR, "keeper.killed", log_int("signal", WTERMSIG(status)));
 }
 
 static void end_keeper(struct guardian *g)
 {
+    g->ending = true;
     if (g->keeper != 0)
         (void)kill(g->keeper, SIGKILL);
     reap(g);
+    g->ending = false;
 }
 
 static enum err start_keeper(struct guardian *g, int *front_end)
