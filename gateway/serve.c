@@ -1,8 +1,10 @@
 /* `serve`: wires the parts together, in the order in which privileges are given up.
  *
- *     settings -> keeper (own process) -> confine the front -> database, blobs, log -> domain -> listeners -> ready
+ *     settings -> keeper (own process) -> confine the front -> database, blobs, log -> domain
+ * -> listeners -> ready
  *
- * and takes them apart the other way round. Everything here happens once; a request never comes through this file.
+ * and takes them apart the other way round. Everything here happens once; a request never comes
+ * through this file.
  */
 #include "config/config.h"
 #include "gateway/auth/authenticate.h"
@@ -97,10 +99,13 @@ static void confine_add(struct confinement *c, const char *path, bool folder_of,
     c->n++;
 }
 
-/* Files that are replaced while we run (certificates, key sets, keyring) are reached by their folder. The keys' folders are not in the list. */
+/* Files that are replaced while we run (certificates, key sets, keyring) are reached by their
+ * folder. The keys' folders are not in the list. */
 static enum err front_confine(struct gateway *g)
 {
-    static const char *const SYSTEM[] = {"/usr", "/lib", "/etc", "/proc", "/sys/devices/system/cpu", "/dev/urandom", "/dev/null"};
+    static const char *const SYSTEM[] = {
+        "/usr",         "/lib",     "/etc", "/proc", "/sys/devices/system/cpu",
+        "/dev/urandom", "/dev/null"};
     struct confinement c = {.n = 0};
     const struct config *config = g->config;
     for (size_t i = 0; i < ARRAY_LEN(SYSTEM); i++) {
@@ -133,7 +138,8 @@ static enum err sign(void *ctx, uint64_t first, const struct merkle_hash *leaves
 static enum err storage_open(struct gateway *g)
 {
     TRY(blob_store_open_fs(g->config->storage.blobs_dir, &g->blobs));
-    TRY(db_pool_open(g->config->storage.database_file, false, (unsigned)g->config->storage.db_readers, &g->db));
+    TRY(db_pool_open(g->config->storage.database_file, false,
+                     (unsigned)g->config->storage.db_readers, &g->db));
     g->signer = (struct ledger_signer){.sign = sign, .ctx = g->keeper};
     enum err fits = ledger_open(g->db, &g->signer, &g->ledger);
     if (!g->ledger)
@@ -291,10 +297,12 @@ static int serve(const char *path, bool intake_only)
 static void usage(FILE *out)
 {
     (void)fputs("usage: evidence-gateway serve --config FILE [--intake-only]\n\n"
-                "Runs the gateway. Prints one line `ready` when it takes connections. SIGTERM drains and stops it,\n"
+                "Runs the gateway. Prints one line `ready` when it takes connections. SIGTERM "
+                "drains and stops it,\n"
                 "SIGHUP reads certificates, revocation lists and the keyring again.\n\n"
                 "  --config FILE   the configuration\n"
-                "  --intake-only   a public plane: takes evidence in, gives receipts, holds no identity, can open nothing\n",
+                "  --intake-only   a public plane: takes evidence in, gives receipts, holds no "
+                "identity, can open nothing\n",
                 out);
 }
 

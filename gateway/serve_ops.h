@@ -15,6 +15,7 @@ struct serve_sources { /* borrowed */
     struct keeper *keeper;
     struct http_server *server;
 };
-void serve_ops_fill(struct ops *ops, struct serve_sources *sources, struct request_metrics *requests);
+void serve_ops_fill(struct ops *ops, struct serve_sources *sources,
+                    struct request_metrics *requests);
 
 #endif

@@ -14,8 +14,9 @@ static bool may_read_claim(struct db *db, const struct principal *p, const struc
     return authority_claim(db, id, p, ACTION_CLAIM_READ, &claim, NULL, NULL) == ERR_OK;
 }
 
-/* Only links to claims the caller may read are shown: a moved letter does not tell whose claim it strayed to. If the claim it was
- * sent to is not among them, the first that is stands in its place. */
+/* Only links to claims the caller may read are shown: a moved letter does not tell whose claim
+ * it strayed to. If the claim it was sent to is not among them, the first that is stands in its
+ * place. */
 static enum err view_fill(struct db *db, const struct principal *p, struct artefact_view *v)
 {
     size_t all = 0, kept = 0;
@@ -81,8 +82,9 @@ static bool only_own(const struct principal *p, uint32_t relations)
     return permission_check(p, &others, NULL, NULL) != PERMIT;
 }
 
-enum err artefact_find_all(struct evidence *ev, const struct principal *p, const struct uuid *claim,
-                           const struct artefact_query *q, struct artefact_record *out, size_t *n)
+enum err artefact_find_all(struct evidence *ev, const struct principal *p,
+                           const struct uuid *claim, const struct artefact_query *q,
+                           struct artefact_record *out, size_t *n)
 {
     AUTO(db_read_end) struct db *db = NULL;
     struct claim_record record;
@@ -136,9 +138,11 @@ static enum err link_apply(struct commit_tx *tx, void *ctx)
     struct db *db = commit_db(tx);
     struct artefact_access access;
     struct claim_record claim;
-    TRY(authority_artefact(db, &act->artefact, act->p, ACTION_ARTEFACT_LINK, PURPOSE_NONE, &access));
+    TRY(authority_artefact(db, &act->artefact, act->p, ACTION_ARTEFACT_LINK, PURPOSE_NONE,
+                           &access));
     TRY(authority_claim(db, &act->claim, act->p, ACTION_CLAIM_READ, &claim, NULL, NULL));
-    struct link_record link = {.artefact = act->artefact, .claim = act->claim, .created_at = clock_now()};
+    struct link_record link = {
+        .artefact = act->artefact, .claim = act->claim, .created_at = clock_now()};
     link.by = person_of(act->p);
     (void)snprintf(link.reason, sizeof(link.reason), "%s", act->reason);
     enum err made = link_insert(db, &link);
@@ -153,7 +157,8 @@ static enum err link_apply(struct commit_tx *tx, void *ctx)
 enum err artefact_link(struct evidence *ev, const struct principal *p, const struct uuid *id,
                        const struct uuid *claim, const char *reason, struct artefact_view *out)
 {
-    struct link_act act = {.p = p, .artefact = *id, .claim = *claim, .reason = reason, .out = out};
+    struct link_act act = {
+        .p = p, .artefact = *id, .claim = *claim, .reason = reason, .out = out};
     return evidence_commit(ev, link_apply, &act, NULL);
 }
 
@@ -164,7 +169,8 @@ static enum err unlink_apply(struct commit_tx *tx, void *ctx)
     struct artefact_access access;
     struct link_record links[LINKS_MAX];
     size_t n = 0;
-    TRY(authority_artefact(db, &act->artefact, act->p, ACTION_ARTEFACT_LINK, PURPOSE_NONE, &access));
+    TRY(authority_artefact(db, &act->artefact, act->p, ACTION_ARTEFACT_LINK, PURPOSE_NONE,
+                           &access));
     TRY(link_list(db, &act->artefact, links, &n));
     bool stands = false;
     for (size_t i = 0; i < n; i++)
@@ -172,7 +178,8 @@ static enum err unlink_apply(struct commit_tx *tx, void *ctx)
     if (!stands)
         return refuse(REFUSAL_NOT_FOUND);
     if (n == 1)
-        return refuse_because(REFUSAL_CONFLICT, "it is its last link: link it to the right claim first");
+        return refuse_because(REFUSAL_CONFLICT,
+                              "it is its last link: link it to the right claim first");
     TRY(link_remove(db, &act->artefact, &act->claim, clock_now()));
     return link_log(tx, "link.removed", act, &access);
 }

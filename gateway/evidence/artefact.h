@@ -1,4 +1,5 @@
-/* Artefacts without their content: metadata, lists, links between an artefact and claims, receipts. */
+/* Artefacts without their content: metadata, lists, links between an artefact and claims,
+ * receipts. */
 #ifndef GATEWAY_EVIDENCE_ARTEFACT_H
 #define GATEWAY_EVIDENCE_ARTEFACT_H
 
@@ -10,8 +11,10 @@ struct artefact_view {
     struct link_record links[LINKS_MAX];
     size_t n_links;
 };
-MUST_USE enum err artefact_get(struct evidence *ev, const struct principal *p, const struct uuid *id, struct artefact_view *out);
-/* What the sender is answered about what was just committed: one link, to the claim it was sent to. */
+MUST_USE enum err artefact_get(struct evidence *ev, const struct principal *p,
+                               const struct uuid *id, struct artefact_view *out);
+/* What the sender is answered about what was just committed: one link, to the claim it was sent
+ * to. */
 void artefact_view_new(const struct artefact_record *a, struct artefact_view *out);
 
 struct artefact_query {
@@ -21,15 +24,20 @@ struct artefact_query {
     struct uuid after;
     size_t limit;
 };
-/* Of one claim, newest first, the harm rule applied. Rows by the caller (heap), at least q->limit of them. */
-MUST_USE enum err artefact_find_all(struct evidence *ev, const struct principal *p, const struct uuid *claim,
-                                    const struct artefact_query *q, struct artefact_record *out, size_t *n);
-MUST_USE enum err artefact_receipt(struct evidence *ev, const struct principal *p, const struct uuid *id, struct buf *out);
+/* Of one claim, newest first, the harm rule applied. Rows by the caller (heap), at least
+ * q->limit of them. */
+MUST_USE enum err artefact_find_all(struct evidence *ev, const struct principal *p,
+                                    const struct uuid *claim, const struct artefact_query *q,
+                                    struct artefact_record *out, size_t *n);
+MUST_USE enum err artefact_receipt(struct evidence *ev, const struct principal *p,
+                                   const struct uuid *id, struct buf *out);
 
-/* Links the artefact to a further claim, or takes such a link away (the one to the claim it was sent to may be taken away once another stands:
- * a move). Both claims' histories show it. */
-MUST_USE enum err artefact_link(struct evidence *ev, const struct principal *p, const struct uuid *id, const struct uuid *claim,
+/* Links the artefact to a further claim, or takes such a link away (the one to the claim it was
+ * sent to may be taken away once another stands: a move). Both claims' histories show it. */
+MUST_USE enum err artefact_link(struct evidence *ev, const struct principal *p,
+                                const struct uuid *id, const struct uuid *claim,
                                 const char *reason, struct artefact_view *out);
-MUST_USE enum err artefact_unlink(struct evidence *ev, const struct principal *p, const struct uuid *id, const struct uuid *claim);
+MUST_USE enum err artefact_unlink(struct evidence *ev, const struct principal *p,
+                                  const struct uuid *id, const struct uuid *claim);
 
 #endif

@@ -1,5 +1,6 @@
-/* Relations are computed from the records of the moment, never kept: authority that ended a second ago
- * is ended. The permission table then decides; this file only finds out how the caller stands. */
+/* Relations are computed from the records of the moment, never kept: authority that ended a
+ * second ago is ended. The permission table then decides; this file only finds out how the
+ * caller stands. */
 #include "gateway/evidence/authority.h"
 
 #include "gateway/base/clock.h"
@@ -77,10 +78,12 @@ enum err authority_refuse(enum verdict v, enum refusal hidden)
     return err_set(ERR_INTERNAL, "an unknown verdict");
 }
 
-/* A role that has no such action is told so whether or not the thing exists: the answer tells nothing. */
+/* A role that has no such action is told so whether or not the thing exists: the answer tells
+ * nothing. */
 static enum err refuse_role_first(const struct principal *p, enum action action)
 {
-    struct access nowhere = {.action = action, .relations = REL_ANY, .status = PERMISSION_NO_ARTEFACT};
+    struct access nowhere = {
+        .action = action, .relations = REL_ANY, .status = PERMISSION_NO_ARTEFACT};
     if (permission_check(p, &nowhere, NULL, NULL) == DENY_ROLE)
         return refuse(REFUSAL_NOT_PERMITTED);
     return ERR_OK;
@@ -103,7 +106,8 @@ enum err authority_claim(struct db *db, const struct uuid *id, const struct prin
 }
 
 enum err authority_artefact(struct db *db, const struct uuid *id, const struct principal *p,
-                            enum action action, enum purpose stated, struct artefact_access *out)
+                            enum action action, enum purpose stated,
+                            struct artefact_access *out)
 {
     TRY(refuse_role_first(p, action));
     memset(out, 0, sizeof(*out));

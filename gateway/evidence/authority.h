@@ -1,31 +1,40 @@
-/* How a caller stands to a claim: claimant, appointee, other party, assigned staff, uploader. Authority has a beginning and an end and is
- * asked when an act starts and again inside its commit. */
+/* How a caller stands to a claim: claimant, appointee, other party, assigned staff, uploader.
+ * Authority has a beginning and an end and is asked when an act starts and again inside its
+ * commit. */
 #ifndef GATEWAY_EVIDENCE_AUTHORITY_H
 #define GATEWAY_EVIDENCE_AUTHORITY_H
 
 #include "gateway/evidence/evidence.h"
 
 /* bits of enum relation; `now` in micros decides about ended authority */
-MUST_USE enum err authority_on_claim(struct db *db, const struct claim_record *claim, const struct principal *p, int64_t now,
+MUST_USE enum err authority_on_claim(struct db *db, const struct claim_record *claim,
+                                     const struct principal *p, int64_t now,
                                      uint32_t *relations);
 /* Over all claims the artefact stands linked to; REL_UPLOADER for one's own. */
-MUST_USE enum err authority_on_artefact(struct db *db, const struct artefact_record *a, const struct principal *p, int64_t now,
+MUST_USE enum err authority_on_artefact(struct db *db, const struct artefact_record *a,
+                                        const struct principal *p, int64_t now,
                                         uint32_t *relations);
 
-/* Finds the claim and asks the permission table: REFUSAL_CLAIM_NOT_FOUND for a missing and for a foreign one alike, REFUSAL_NOT_PERMITTED for
- * a role without the action. *role and *relations may be NULL. */
-MUST_USE enum err authority_claim(struct db *db, const struct uuid *id, const struct principal *p, enum action action,
-                                  struct claim_record *claim, uint32_t *relations, enum role *role);
-/* The same for an artefact, with status, harm rule and purpose (REFUSAL_NOT_FOUND, _NOT_PERMITTED, _PURPOSE_REQUIRED, _NOT_AVAILABLE). */
+/* Finds the claim and asks the permission table: REFUSAL_CLAIM_NOT_FOUND for a missing and for
+ * a foreign one alike, REFUSAL_NOT_PERMITTED for a role without the action. *role and
+ * *relations may be NULL. */
+MUST_USE enum err authority_claim(struct db *db, const struct uuid *id,
+                                  const struct principal *p, enum action action,
+                                  struct claim_record *claim, uint32_t *relations,
+                                  enum role *role);
+/* The same for an artefact, with status, harm rule and purpose (REFUSAL_NOT_FOUND,
+ * _NOT_PERMITTED, _PURPOSE_REQUIRED, _NOT_AVAILABLE). */
 struct artefact_access {
     struct artefact_record artefact;
     uint32_t relations;
     enum role role;
     enum purpose purpose;
 };
-MUST_USE enum err authority_artefact(struct db *db, const struct uuid *id, const struct principal *p, enum action action,
+MUST_USE enum err authority_artefact(struct db *db, const struct uuid *id,
+                                     const struct principal *p, enum action action,
                                      enum purpose stated, struct artefact_access *out);
-/* What a verdict of the table tells the caller; `hidden` is how a thing that is not theirs is called. */
+/* What a verdict of the table tells the caller; `hidden` is how a thing that is not theirs is
+ * called. */
 MUST_USE enum err authority_refuse(enum verdict v, enum refusal hidden);
 
 #endif

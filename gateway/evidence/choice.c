@@ -1,4 +1,5 @@
-/* The pure part first: state and verdict from events. Then the two writes (assessment, event) and the read. */
+/* The pure part first: state and verdict from events. Then the two writes (assessment, event)
+ * and the read. */
 #include "gateway/evidence/choice.h"
 
 #include "gateway/base/clock.h"
@@ -50,7 +51,8 @@ enum recording_verdict recording_verdict(const struct choice_event *events, size
                                          int64_t started, int64_t stopped)
 {
     enum choice_state at_start = choice_state_at(events, n, started);
-    if (at_start == CHOICE_OPTED_OUT || choice_state_at(events, n, INT64_MAX) == CHOICE_OPTED_OUT)
+    if (at_start == CHOICE_OPTED_OUT ||
+        choice_state_at(events, n, INT64_MAX) == CHOICE_OPTED_OUT)
         return RECORDING_REFUSED;
     for (size_t i = 0; i < n; i++) {
         if (event_is(&events[i], "opt_out") && events[i].effective_at >= started &&
@@ -95,8 +97,9 @@ void assessment_view_clear(struct assessment_view *v)
 }
 
 /* Finds the assessment and asks for the action on its claim; foreign and missing look alike. */
-static enum err assessment_reach(struct db *db, const struct uuid *id, const struct principal *p,
-                                 enum action action, struct assessment_record *out, enum role *role)
+static enum err assessment_reach(struct db *db, const struct uuid *id,
+                                 const struct principal *p, enum action action,
+                                 struct assessment_record *out, enum role *role)
 {
     enum err found = assessment_find(db, id, out);
     if (found == ERR_NOT_FOUND) {
@@ -123,7 +126,8 @@ enum err assessment_get(struct evidence *ev, const struct principal *p, const st
     out->recordings = calloc(RECORDINGS_MAX, sizeof(*out->recordings));
     if (!out->recordings)
         return err_set(ERR_NOMEM, "recordings");
-    return artefact_list_assessment(db, id, out->recordings, RECORDINGS_MAX, &out->n_recordings);
+    return artefact_list_assessment(db, id, out->recordings, RECORDINGS_MAX,
+                                    &out->n_recordings);
 }
 
 /* --- a new assessment --------------------------------------------------------------------- */
@@ -150,8 +154,8 @@ static enum err create_apply(struct commit_tx *tx, void *ctx)
     return ledger_append(tx, entry, &ref);
 }
 
-enum err assessment_create(struct evidence *ev, const struct principal *p, const struct uuid *claim,
-                           struct assessment_record *inout)
+enum err assessment_create(struct evidence *ev, const struct principal *p,
+                           const struct uuid *claim, struct assessment_record *inout)
 {
     inout->id = uuid_new();
     inout->claim = *claim;
@@ -175,7 +179,8 @@ struct choice_act {
 static enum err event_check(const struct choice_event *e)
 {
     if (!event_is(e, "notice") && !event_is(e, "opt_out") && !event_is(e, "opt_in"))
-        return refuse_because(REFUSAL_INVALID_REQUEST, "event must be notice, opt_out or opt_in");
+        return refuse_because(REFUSAL_INVALID_REQUEST,
+                              "event must be notice, opt_out or opt_in");
     if (e->effective_at > clock_now() + CHOICE_FUTURE_MAX_S * MICROS_PER_SECOND)
         return refuse_because(REFUSAL_INVALID_REQUEST, "effective_at lies in the future");
     return ERR_OK;
@@ -192,7 +197,8 @@ static enum err event_repeated(struct choice_act *act, struct db *db)
     if (strcmp(known.event, act->event->event) != 0 ||
         known.effective_at != act->event->effective_at ||
         strcmp(known.notice_version, act->event->notice_version) != 0)
-        return refuse_because(REFUSAL_CONFLICT, "this event_id is on record with other content");
+        return refuse_because(REFUSAL_CONFLICT,
+                              "this event_id is on record with other content");
     act->out->repeated = true;
     *act->event = known;
     return ERR_OK;
@@ -226,7 +232,8 @@ static bool restrictable(enum artefact_status s)
 static enum err restrict_one(struct choice_act *act, struct commit_tx *tx,
                              const struct artefact_record *a)
 {
-    TRY(artefact_status_change(commit_db(tx), &a->id, a->status, ARTEFACT_RESTRICTED, "opted-out"));
+    TRY(artefact_status_change(commit_db(tx), &a->id, a->status, ARTEFACT_RESTRICTED,
+                               "opted-out"));
     AUTO(json_free) json_t *entry = entry_new("recording.restricted", act->p, act->role);
     entry_artefact(entry, a);
     json_put_text(entry, "reason", "opted-out");
@@ -237,14 +244,16 @@ static enum err restrict_one(struct choice_act *act, struct commit_tx *tx,
     return ERR_OK;
 }
 
-/* Every recording that is there is restricted; the list is read again until none is left to restrict. */
+/* Every recording that is there is restricted; the list is read again until none is left to
+ * restrict. */
 static enum err restrict_recordings(struct choice_act *act, struct commit_tx *tx)
 {
     AUTO_FREE struct artefact_record *list = calloc(RECORDINGS_MAX, sizeof(*list));
     if (!list)
         return err_set(ERR_NOMEM, "recordings");
     size_t n = 0;
-    TRY(artefact_list_assessment(commit_db(tx), &act->event->assessment, list, RECORDINGS_MAX, &n));
+    TRY(artefact_list_assessment(commit_db(tx), &act->event->assessment, list, RECORDINGS_MAX,
+                                 &n));
     for (size_t i = 0; i < n; i++) {
         if (restrictable(list[i].status))
             TRY(restrict_one(act, tx, &list[i]));
@@ -252,12 +261,15 @@ static enum err restrict_recordings(struct choice_act *act, struct commit_tx *tx
     return ERR_OK;
 }
 
-static enum err room_for(const struct choice_event *e, const struct choice_event *events, size_t n)
+static enum err room_for(const struct choice_event *e, const struct choice_event *events,
+                         size_t n)
 {
-    bool changes = event_is(e, "opt_out") && choice_state_at(events, n, INT64_MAX) != CHOICE_OPTED_OUT;
+    bool changes =
+        event_is(e, "opt_out") && choice_state_at(events, n, INT64_MAX) != CHOICE_OPTED_OUT;
     if (n < CHOICE_CHANGES_MAX || changes)
         return ERR_OK;
-    return refuse_because(REFUSAL_QUOTA_EXCEEDED, "the choice was changed too often; only an opt-out is taken now");
+    return refuse_because(REFUSAL_QUOTA_EXCEEDED,
+                          "the choice was changed too often; only an opt-out is taken now");
 }
 
 static enum err event_append(struct choice_act *act, struct commit_tx *tx)
@@ -268,7 +280,8 @@ static enum err event_append(struct choice_act *act, struct commit_tx *tx)
     TRY(room_for(act->event, events, n));
     act->event->recorded_at = clock_now();
     act->event->by = person_of(act->p);
-    (void)snprintf(act->event->by_role, sizeof(act->event->by_role), "%s", role_name(act->role));
+    (void)snprintf(act->event->by_role, sizeof(act->event->by_role), "%s",
+                   role_name(act->role));
     TRY(event_log(act, tx));
     TRY(choice_insert(commit_db(tx), act->event));
     return event_is(act->event, "opt_out") ? restrict_recordings(act, tx) : ERR_OK;
@@ -280,8 +293,10 @@ static enum err choice_apply(struct commit_tx *tx, void *ctx)
     struct db *db = commit_db(tx);
     act->out->repeated = false;
     act->out->restricted = 0;
-    enum action action = event_is(act->event, "notice") ? ACTION_CHOICE_NOTICE : ACTION_CHOICE_SET;
-    TRY(assessment_reach(db, &act->event->assessment, act->p, action, &act->assessment, &act->role));
+    enum action action =
+        event_is(act->event, "notice") ? ACTION_CHOICE_NOTICE : ACTION_CHOICE_SET;
+    TRY(assessment_reach(db, &act->event->assessment, act->p, action, &act->assessment,
+                         &act->role));
     TRY(event_repeated(act, db));
     if (!act->out->repeated)
         TRY(event_append(act, tx));
@@ -292,8 +307,8 @@ static enum err choice_apply(struct commit_tx *tx, void *ctx)
     return ERR_OK;
 }
 
-enum err choice_record(struct evidence *ev, const struct principal *p, struct choice_event *event,
-                       struct choice_result *out)
+enum err choice_record(struct evidence *ev, const struct principal *p,
+                       struct choice_event *event, struct choice_result *out)
 {
     TRY(event_check(event));
     struct choice_act act = {.ev = ev, .p = p, .event = event, .out = out};

@@ -2,16 +2,17 @@
  *
  *     no_notice --notice--> noticed (recorded by default) <--opt_in / opt_out--> opted_out
  *
- * Events are appended, never changed, repeats by event_id are harmless. The state at a moment follows from the events
- * effective by then, whatever order they were recorded in; of an opt-in and an opt-out effective at the same moment the opt-out counts. An
- * opt-in is no proof of notice.
+ * Events are appended, never changed, repeats by event_id are harmless. The state at a moment
+ * follows from the events effective by then, whatever order they were recorded in; of an opt-in
+ * and an opt-out effective at the same moment the opt-out counts. An opt-in is no proof of
+ * notice.
  *
  * A recording [started, stopped] against the events on record:
- *   refused      opted out at its start, or an opt-out became effective before its end, or the claimant is opted out now
- *   quarantined  no notice was effective at its start
- *   allowed      else
- * An opt-out restricts every recording of the assessment that is already there; an opt-in releases nothing by itself. The committer runs one
- * transaction after the other, so of an upload and an opt-out one comes first, and either order ends without an available recording.
+ *   refused      opted out at its start, or an opt-out became effective before its end, or the
+ * claimant is opted out now quarantined  no notice was effective at its start allowed      else
+ * An opt-out restricts every recording of the assessment that is already there; an opt-in
+ * releases nothing by itself. The committer runs one transaction after the other, so of an
+ * upload and an opt-out one comes first, and either order ends without an available recording.
  */
 #ifndef GATEWAY_EVIDENCE_CHOICE_H
 #define GATEWAY_EVIDENCE_CHOICE_H
@@ -24,7 +25,8 @@ const char *choice_state_name(enum choice_state s);
 /* Pure: over events in any order. `at` INT64_MAX: now and for ever. */
 enum choice_state choice_state_at(const struct choice_event *events, size_t n, int64_t at);
 enum recording_verdict { RECORDING_ALLOWED, RECORDING_QUARANTINED, RECORDING_REFUSED };
-enum recording_verdict recording_verdict(const struct choice_event *events, size_t n, int64_t started, int64_t stopped);
+enum recording_verdict recording_verdict(const struct choice_event *events, size_t n,
+                                         int64_t started, int64_t stopped);
 
 /* --- assessments --- */
 struct assessment_view {
@@ -40,12 +42,14 @@ DEFINE_AUTO_CLEAR(struct assessment_view, assessment_view_clear);
 
 enum { ASSESSMENTS_MAX = 100, RECORDINGS_MAX = 64 };
 /* Fills id, claim, created_*. */
-MUST_USE enum err assessment_create(struct evidence *ev, const struct principal *p, const struct uuid *claim,
-                                    struct assessment_record *inout);
-MUST_USE enum err assessment_get(struct evidence *ev, const struct principal *p, const struct uuid *id, struct assessment_view *out);
+MUST_USE enum err assessment_create(struct evidence *ev, const struct principal *p,
+                                    const struct uuid *claim, struct assessment_record *inout);
+MUST_USE enum err assessment_get(struct evidence *ev, const struct principal *p,
+                                 const struct uuid *id, struct assessment_view *out);
 
-/* An assessment takes CHOICE_CHANGES_MAX events; past that only an opt-out that changes something, so that nobody can use the room up
- * and an opt-out always finds a place (REFUSAL_QUOTA_EXCEEDED for the rest). */
+/* An assessment takes CHOICE_CHANGES_MAX events; past that only an opt-out that changes
+ * something, so that nobody can use the room up and an opt-out always finds a place
+ * (REFUSAL_QUOTA_EXCEEDED for the rest). */
 enum { CHOICE_CHANGES_MAX = 150 };
 _Static_assert((int)CHOICE_CHANGES_MAX < (int)CHOICE_EVENTS_MAX, "room for the last opt-out");
 /* effective_at may lie CHOICE_FUTURE_MAX_S in the future at the most (clocks differ). */
@@ -56,12 +60,13 @@ struct choice_result {
     size_t restricted; /* recordings that this event restricted */
     struct buf receipt;
 };
-/* event: event_id, assessment, event, channel, notice_version, effective_at, on_behalf_of are the caller's; the rest is filled. The same
- * event_id with other content: REFUSAL_CONFLICT. */
-MUST_USE enum err choice_record(struct evidence *ev, const struct principal *p, struct choice_event *event, struct choice_result *out);
+/* event: event_id, assessment, event, channel, notice_version, effective_at, on_behalf_of are
+ * the caller's; the rest is filled. The same event_id with other content: REFUSAL_CONFLICT. */
+MUST_USE enum err choice_record(struct evidence *ev, const struct principal *p,
+                                struct choice_event *event, struct choice_result *out);
 
 /* Inside a commit: the verdict on a recording of this assessment now. */
-MUST_USE enum err choice_judge(struct db *db, const struct uuid *assessment, int64_t started, int64_t stopped,
-                               enum recording_verdict *out);
+MUST_USE enum err choice_judge(struct db *db, const struct uuid *assessment, int64_t started,
+                               int64_t stopped, enum recording_verdict *out);
 
 #endif

@@ -34,10 +34,11 @@ enum err nino_clean(const char *text, char out[NINO_MAX + 1])
         out[n++] = (char)toupper((unsigned char)*text);
     }
     out[n] = 0;
-    bool good = n == NINO_MAX && isupper((unsigned char)out[0]) && isupper((unsigned char)out[1]) &&
-                strspn(out + 2, "0123456789") == 6 && out[8] >= 'A' && out[8] <= 'D' &&
-                nino_prefix_good(out);
-    return good ? ERR_OK : refuse_because(REFUSAL_INVALID_REQUEST, "not a National Insurance number");
+    bool good = n == NINO_MAX && isupper((unsigned char)out[0]) &&
+                isupper((unsigned char)out[1]) && strspn(out + 2, "0123456789") == 6 &&
+                out[8] >= 'A' && out[8] <= 'D' && nino_prefix_good(out);
+    return good ? ERR_OK
+                : refuse_because(REFUSAL_INVALID_REQUEST, "not a National Insurance number");
 }
 
 /* --- views -------------------------------------------------------------------------------- */
@@ -92,7 +93,8 @@ static enum err people_write(struct claim_act *act, struct db *db, bool parties,
         memcpy(rows, d->parties, d->n_parties * sizeof(*rows));
         for (size_t i = 0; i < d->n_parties; i++) {
             if (!rows[i].person.issuer[0])
-                memcpy(rows[i].person.issuer, act->ev->party_issuer, sizeof(rows[i].person.issuer));
+                memcpy(rows[i].person.issuer, act->ev->party_issuer,
+                       sizeof(rows[i].person.issuer));
         }
         TRY(party_replace(db, &act->id, rows, d->n_parties));
     }
@@ -119,7 +121,8 @@ static enum err claim_log(struct claim_act *act, struct commit_tx *tx, const cha
 
 static enum err may(const struct principal *p, enum action action, enum role *role)
 {
-    struct access access = {.action = action, .relations = REL_ANY, .status = PERMISSION_NO_ARTEFACT};
+    struct access access = {
+        .action = action, .relations = REL_ANY, .status = PERMISSION_NO_ARTEFACT};
     return authority_refuse(permission_check(p, &access, role, NULL), REFUSAL_CLAIM_NOT_FOUND);
 }
 
@@ -139,7 +142,8 @@ static enum err register_apply(struct commit_tx *tx, void *ctx)
         record->id = act->id;
         record->created_at = record->updated_at = clock_now();
         if (!record->claimant.issuer[0])
-            memcpy(record->claimant.issuer, act->ev->party_issuer, sizeof(record->claimant.issuer));
+            memcpy(record->claimant.issuer, act->ev->party_issuer,
+                   sizeof(record->claimant.issuer));
         TRY(claim_insert(db, record));
         TRY(people_write(act, db, true, true));
     }
@@ -187,15 +191,16 @@ enum err claim_change(struct evidence *ev, const struct principal *p, const stru
 
 /* --- lists -------------------------------------------------------------------------------- */
 
-/* Who may list without standing to any claim lists all; everybody else is narrowed in the query itself. */
+/* Who may list without standing to any claim lists all; everybody else is narrowed in the query
+ * itself. */
 static bool lists_all(const struct principal *p)
 {
     enum role role;
     return may(p, ACTION_CLAIM_LIST, &role) == ERR_OK;
 }
 
-enum err claim_find_all(struct evidence *ev, const struct principal *p, const struct claim_query *q,
-                        struct claim_view *out, size_t *n)
+enum err claim_find_all(struct evidence *ev, const struct principal *p,
+                        const struct claim_query *q, struct claim_view *out, size_t *n)
 {
     AUTO(db_read_end) struct db *db = NULL;
     AUTO_FREE struct claim_record *rows = calloc(PAGE_MAX, sizeof(*rows));
@@ -217,7 +222,8 @@ enum err claim_find_all(struct evidence *ev, const struct principal *p, const st
     };
     TRY(db_read_begin(ev->parts.db, &db));
     size_t found = 0;
-    TRY(claim_list(db, &filter, &q->after, rows, q->limit < PAGE_MAX ? q->limit : PAGE_MAX, &found));
+    TRY(claim_list(db, &filter, &q->after, rows, q->limit < PAGE_MAX ? q->limit : PAGE_MAX,
+                   &found));
     for (size_t i = 0; i < found; i++) {
         struct claim_view *v = &out[i];
         uint32_t relations = 0;

@@ -5,33 +5,39 @@
 #include "gateway/evidence/evidence.h"
 
 struct claim_draft { /* what a registration or a change says */
-    struct claim_record record; /* external_reference, benefit, stage, special_rules, claimant */
+    struct claim_record
+        record; /* external_reference, benefit, stage, special_rules, claimant */
     struct party_record parties[PARTIES_MAX];
     size_t n_parties;
     char assigned[ASSIGNED_MAX][SUBJECT_MAX + 1];
     size_t n_assigned;
-    bool has_stage, has_special_rules, has_parties, has_assigned; /* PATCH: which members came */
+    bool has_stage, has_special_rules, has_parties,
+        has_assigned; /* PATCH: which members came */
 };
 struct claim_view {
     struct claim_record record;
     bool personal; /* name, date of birth, NINO may be shown to this caller */
     bool yours;    /* the caller is the claimant */
-    bool special;  /* the caller may know of the special rules (whoever sees harmful evidence) */
+    bool special; /* the caller may know of the special rules (whoever sees harmful evidence) */
     struct party_record parties[PARTIES_MAX];
     size_t n_parties;
     char assigned[ASSIGNED_MAX][SUBJECT_MAX + 1];
     size_t n_assigned;
 };
 
-/* NINO as domain.md has it: upper-cased, spaces removed, prefix and suffix rules. ERR_REFUSED invalid-request. */
+/* NINO as domain.md has it: upper-cased, spaces removed, prefix and suffix rules. ERR_REFUSED
+ * invalid-request. */
 MUST_USE enum err nino_clean(const char *text, char out[NINO_MAX + 1]);
 
 /* *existed: the external_reference was on record: nothing changed, its id is given (200). */
-MUST_USE enum err claim_register(struct evidence *ev, const struct principal *p, const struct claim_draft *draft,
-                                 struct claim_view *out, bool *existed);
-MUST_USE enum err claim_change(struct evidence *ev, const struct principal *p, const struct uuid *id, const struct claim_draft *draft,
+MUST_USE enum err claim_register(struct evidence *ev, const struct principal *p,
+                                 const struct claim_draft *draft, struct claim_view *out,
+                                 bool *existed);
+MUST_USE enum err claim_change(struct evidence *ev, const struct principal *p,
+                               const struct uuid *id, const struct claim_draft *draft,
                                struct claim_view *out);
-MUST_USE enum err claim_get(struct evidence *ev, const struct principal *p, const struct uuid *id, struct claim_view *out);
+MUST_USE enum err claim_get(struct evidence *ev, const struct principal *p,
+                            const struct uuid *id, struct claim_view *out);
 
 struct claim_query {
     const char *external_reference, *stage; /* NULL: any */
@@ -39,8 +45,10 @@ struct claim_query {
     struct uuid after;
     size_t limit;
 };
-/* Records only those the caller may read: parties see their own, staff what the table lets them. *n rows of claim_view (heap array by the caller). */
-MUST_USE enum err claim_find_all(struct evidence *ev, const struct principal *p, const struct claim_query *q, struct claim_view *out,
+/* Records only those the caller may read: parties see their own, staff what the table lets
+ * them. *n rows of claim_view (heap array by the caller). */
+MUST_USE enum err claim_find_all(struct evidence *ev, const struct principal *p,
+                                 const struct claim_query *q, struct claim_view *out,
                                  size_t *n);
 
 #endif

@@ -37,7 +37,8 @@ static enum err consent_repeated(struct consent_act *act, struct db *db)
         strcmp(known.decision, act->consent->decision) != 0 ||
         strcmp(known.statement_version, act->consent->statement_version) != 0 ||
         known.effective_at != act->consent->effective_at)
-        return refuse_because(REFUSAL_CONFLICT, "this event_id is on record with other content");
+        return refuse_because(REFUSAL_CONFLICT,
+                              "this event_id is on record with other content");
     act->repeated = true;
     *act->consent = known;
     return ERR_OK;
@@ -81,8 +82,9 @@ enum err consent_record_decision(struct evidence *ev, const struct principal *p,
     return ledger_receipt(ev->parts.ledger, consent->ledger_index, &out->receipt);
 }
 
-enum err consent_get_all(struct evidence *ev, const struct principal *p, const struct uuid *claim,
-                         struct consent_record *out, size_t max, size_t *n)
+enum err consent_get_all(struct evidence *ev, const struct principal *p,
+                         const struct uuid *claim, struct consent_record *out, size_t max,
+                         size_t *n)
 {
     AUTO(db_read_end) struct db *db = NULL;
     struct claim_record record;

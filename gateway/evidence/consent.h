@@ -1,4 +1,5 @@
-/* Consents: append-only records of a decision, who made it, on what statement, with a receipt. A withdrawal is another record. */
+/* Consents: append-only records of a decision, who made it, on what statement, with a receipt.
+ * A withdrawal is another record. */
 #ifndef GATEWAY_EVIDENCE_CONSENT_H
 #define GATEWAY_EVIDENCE_CONSENT_H
 
@@ -9,11 +10,14 @@ struct consent_result {
     struct buf receipt;
 };
 enum { CONSENTS_MAX = 200 };
-/* decision: "given" or "withdrawn" ("granted" and "refused" are taken as well). The caller gives event_id, claim, purpose, decision, statement_version,
- * effective_at. The same event_id with other content: REFUSAL_CONFLICT. */
-MUST_USE enum err consent_record_decision(struct evidence *ev, const struct principal *p, struct consent_record *consent,
+/* decision: "given" or "withdrawn" ("granted" and "refused" are taken as well). The caller
+ * gives event_id, claim, purpose, decision, statement_version, effective_at. The same event_id
+ * with other content: REFUSAL_CONFLICT. */
+MUST_USE enum err consent_record_decision(struct evidence *ev, const struct principal *p,
+                                          struct consent_record *consent,
                                           struct consent_result *out);
-MUST_USE enum err consent_get_all(struct evidence *ev, const struct principal *p, const struct uuid *claim,
-                                  struct consent_record *out, size_t max, size_t *n);
+MUST_USE enum err consent_get_all(struct evidence *ev, const struct principal *p,
+                                  const struct uuid *claim, struct consent_record *out,
+                                  size_t max, size_t *n);
 
 #endif

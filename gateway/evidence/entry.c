@@ -18,7 +18,8 @@ struct person person_of(const struct principal *p)
     memcpy(person.subject, p->subject, sizeof(person.subject));
     return person;
 }
-_Static_assert((int)ISSUER_MAX == (int)PRINCIPAL_TEXT_MAX && (int)SUBJECT_MAX == (int)PRINCIPAL_TEXT_MAX,
+_Static_assert((int)ISSUER_MAX == (int)PRINCIPAL_TEXT_MAX &&
+                   (int)SUBJECT_MAX == (int)PRINCIPAL_TEXT_MAX,
                "a principal fits a person");
 
 bool person_is(const struct person *a, const struct principal *p)

@@ -1,10 +1,12 @@
-/* What the log is told: the details of an entry, as a JSON object whose canonical form is committed to.
+/* What the log is told: the details of an entry, as a JSON object whose canonical form is
+ * committed to.
  *
- * Every entry has action, and where they apply actor ("<issuer>#<subject>"), role, claim, artefact, kind, harmful.
- * Actions (docs/log.md lists them with their members):
- *   claim.created claim.updated - upload.committed upload.refused - read.opened read.closed read.denied - link.made link.removed -
- *   assessment.created choice.notice choice.opt_out choice.opt_in recording.restricted - consent.recorded -
- *   key.added key.rewrap key.retired artefact.exported - policy.loaded gateway.started
+ * Every entry has action, and where they apply actor ("<issuer>#<subject>"), role, claim,
+ * artefact, kind, harmful. Actions (docs/log.md lists them with their members): claim.created
+ * claim.updated - upload.committed upload.refused - read.opened read.closed read.denied -
+ * link.made link.removed - assessment.created choice.notice choice.opt_out choice.opt_in
+ * recording.restricted - consent.recorded - key.added key.rewrap key.retired artefact.exported
+ * - policy.loaded gateway.started
  */
 #ifndef GATEWAY_EVIDENCE_ENTRY_H
 #define GATEWAY_EVIDENCE_ENTRY_H
@@ -13,10 +15,12 @@
 #include "gateway/base/json.h"
 #include "storage/records.h"
 
-/* NULL when memory is out: ledger_append reports it. `p` may be NULL for what the gateway does by itself. */
+/* NULL when memory is out: ledger_append reports it. `p` may be NULL for what the gateway does
+ * by itself. */
 json_t *entry_new(const char *action, const struct principal *p, enum role role);
 void entry_claim(json_t *entry, const struct uuid *claim);
-void entry_artefact(json_t *entry, const struct artefact_record *a); /* id, claim, kind, harmful */
+void entry_artefact(json_t *entry,
+                    const struct artefact_record *a); /* id, claim, kind, harmful */
 void entry_hex(json_t *entry, const char *name, const uint8_t digest[32]);
 
 #endif

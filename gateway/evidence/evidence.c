@@ -1,4 +1,5 @@
-/* Builds the context and keeps house: read sessions that ended are closed in the log, keys are forgotten, objects that no record names are swept. */
+/* Builds the context and keeps house: read sessions that ended are closed in the log, keys are
+ * forgotten, objects that no record names are swept. */
 #include "gateway/evidence/evidence.h"
 
 #include "gateway/base/clock.h"
@@ -15,9 +16,9 @@
 #include <string.h>
 
 enum {
-    CLOSE_BATCH = 32,           /* read sessions closed in one commit */
-    SEALERS_KEPT = 32,          /* idle sealing buffers */
-    ORPHAN_AGE_S = 3600,        /* an object without a record may belong to a running commit */
+    CLOSE_BATCH = 32,    /* read sessions closed in one commit */
+    SEALERS_KEPT = 32,   /* idle sealing buffers */
+    ORPHAN_AGE_S = 3600, /* an object without a record may belong to a running commit */
 };
 
 enum err evidence_commit(struct evidence *ev, enum err (*apply)(struct commit_tx *, void *),
@@ -35,11 +36,13 @@ struct closing {
     bool crashed; /* the counts were lost with the process that served */
 };
 
-static enum err close_one(struct commit_tx *tx, const struct closing *c, const struct session *s)
+static enum err close_one(struct commit_tx *tx, const struct closing *c,
+                          const struct session *s)
 {
     AUTO(json_free) json_t *entry = entry_new("read.closed", NULL, ROLE_CLAIMANT);
     char actor[ACTOR_MAX], id[UUID_TEXT_SIZE];
-    (void)snprintf(actor, sizeof(actor), "%s#%s", s->record.actor.issuer, s->record.actor.subject);
+    (void)snprintf(actor, sizeof(actor), "%s#%s", s->record.actor.issuer,
+                   s->record.actor.subject);
     uuid_format(&s->record.id, id);
     json_put_text(entry, "actor", actor);
     entry_artefact(entry, &s->artefact);
@@ -51,7 +54,8 @@ static enum err close_one(struct commit_tx *tx, const struct closing *c, const s
         json_put_int(entry, "served", (json_int_t)atomic_load(&s->served));
     struct ledger_ref ref;
     TRY(ledger_append(tx, entry, &ref));
-    enum err closed = read_session_close(commit_db(tx), &s->record.id, clock_now(), atomic_load(&s->served));
+    enum err closed =
+        read_session_close(commit_db(tx), &s->record.id, clock_now(), atomic_load(&s->served));
     return closed == ERR_NOT_FOUND ? ERR_OK : closed;
 }
 
@@ -72,7 +76,8 @@ static void close_ended(struct evidence *ev, bool all)
         c->n = session_collect(ev->sessions, clock_now(), all, c->sessions, CLOSE_BATCH);
         enum err e = c->n > 0 ? evidence_commit(ev, close_apply, c, NULL) : ERR_OK;
         if (e != ERR_OK)
-            log_event(LOG_ERROR, "read_session.close_failed", log_err(e), log_int("sessions", (int64_t)c->n));
+            log_event(LOG_ERROR, "read_session.close_failed", log_err(e),
+                      log_int("sessions", (int64_t)c->n));
     } while (c->n == CLOSE_BATCH);
 }
 
@@ -128,8 +133,10 @@ enum err evidence_new(const struct evidence_config *config, const struct evidenc
     ev->config = *config;
     ev->parts = *parts;
     pthread_rwlock_init(&ev->keyring_lock, NULL);
-    TRY(text_copy(ev->party_issuer, sizeof(ev->party_issuer), config->party_issuer, "party_issuer"));
-    TRY(text_copy(ev->keyring_file, sizeof(ev->keyring_file), config->keyring_file, "keyring_file"));
+    TRY(text_copy(ev->party_issuer, sizeof(ev->party_issuer), config->party_issuer,
+                  "party_issuer"));
+    TRY(text_copy(ev->keyring_file, sizeof(ev->keyring_file), config->keyring_file,
+                  "keyring_file"));
     TRY(keyring_read(ev->keyring_file, &ev->keyring));
     TRY(parts_make(ev));
     if (ledger_health(parts->ledger) == ERR_OK)

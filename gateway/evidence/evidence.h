@@ -1,8 +1,9 @@
 /* The domain's context: what every part of it leans on. No HTTP, no SQL here.
  *
- * Rooms: upload (intake), seal (one pass over the bytes), artefact (metadata, lists, links), retrieve (reading),
- * claim (claims, parties), authority (who stands how to a claim), choice (the recording choice), consent,
- * history, entry (what the log is told), scribe (entries nobody waits for), refusal, kinds.
+ * Rooms: upload (intake), seal (one pass over the bytes), artefact (metadata, lists, links),
+ * retrieve (reading), claim (claims, parties), authority (who stands how to a claim), choice
+ * (the recording choice), consent, history, entry (what the log is told), scribe (entries
+ * nobody waits for), refusal, kinds.
  */
 #ifndef GATEWAY_EVIDENCE_EVIDENCE_H
 #define GATEWAY_EVIDENCE_EVIDENCE_H
@@ -15,15 +16,17 @@
 #include "storage/committer.h"
 
 struct evidence_config {
-    bool inspection;              /* false: artefacts are available without having been looked at (development) */
+    bool inspection; /* false: artefacts are available without having been looked at
+                        (development) */
     bool intake_only;
-    const char *party_issuer;     /* issuer of parties that are named by subject alone */
+    const char *party_issuer; /* issuer of parties that are named by subject alone */
     const char *keyring_file;
     unsigned read_session_s;
-    unsigned read_sessions;       /* open at once */
-    unsigned uploads;             /* running at once */
-    unsigned recheck_bytes_mib;   /* a running download re-checks the artefact's status after so many MiB */
-    uint64_t reserve_bytes;       /* free space kept: below it uploads are refused as storage-full */
+    unsigned read_sessions;     /* open at once */
+    unsigned uploads;           /* running at once */
+    unsigned recheck_bytes_mib; /* a running download re-checks the artefact's status after so
+                                   many MiB */
+    uint64_t reserve_bytes; /* free space kept: below it uploads are refused as storage-full */
     unsigned idempotency_ttl_s;
 };
 
@@ -38,18 +41,23 @@ struct evidence_parts {
     const struct kinds *kinds; /* borrowed for the life */
 };
 /* Borrows the parts. Closes the read sessions that a crash left open (their entries say so). */
-MUST_USE enum err evidence_new(const struct evidence_config *config, const struct evidence_parts *parts, struct evidence **out);
-void evidence_free(struct evidence *ev); /* closes read sessions, writes what the scribe still holds */
+MUST_USE enum err evidence_new(const struct evidence_config *config,
+                               const struct evidence_parts *parts, struct evidence **out);
+void evidence_free(
+    struct evidence *ev); /* closes read sessions, writes what the scribe still holds */
 DEFINE_AUTO(struct evidence, evidence_free);
 /* The keyring file is read again (after keys add|rotate). */
 MUST_USE enum err evidence_reload(struct evidence *ev);
-/* Sweeps: expired read sessions are closed, idempotency keys forgotten. Called every few seconds by main. */
+/* Sweeps: expired read sessions are closed, idempotency keys forgotten. Called every few
+ * seconds by main. */
 void evidence_tick(struct evidence *ev);
-/* Removes objects without a record that are older than an hour (a crash between publishing and commit). */
+/* Removes objects without a record that are older than an hour (a crash between publishing and
+ * commit). */
 MUST_USE enum err evidence_sweep(struct evidence *ev, size_t *removed);
 
 struct evidence_stats {
-    uint64_t uploads_now, read_sessions_now, uploads_accepted, uploads_refused, bytes_in, bytes_out, scribe_dropped;
+    uint64_t uploads_now, read_sessions_now, uploads_accepted, uploads_refused, bytes_in,
+        bytes_out, scribe_dropped;
 };
 void evidence_stats(struct evidence *ev, struct evidence_stats *out);
 /* readyz: space below the reserve, keyring trouble */

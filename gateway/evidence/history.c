@@ -1,5 +1,6 @@
-/* The log's details are turned into what the caller may see by one table of members: what stands in no row stays inside. Entries about harmful artefacts are
- * left out whole for those the harm rule keeps them from: no gap, no count, no id tells of them. */
+/* The log's details are turned into what the caller may see by one table of members: what
+ * stands in no row stays inside. Entries about harmful artefacts are left out whole for those
+ * the harm rule keeps them from: no gap, no count, no id tells of them. */
 #include "gateway/evidence/history.h"
 
 #include "gateway/evidence/authority.h"
@@ -10,10 +11,11 @@
 
 /* Members that are shown as they are. */
 static const char *const SHOWN[] = {
-    "artefact",     "kind",           "purpose",      "reason",         "size",
-    "sha256",       "assessment",     "effective_at", "channel",        "notice_version",
-    "decision",     "statement_version", "linked_claim", "status",      "served",
-    "on_behalf_of", "stage",          "session",      "event_id",
+    "artefact",     "kind",           "purpose",    "reason",
+    "size",         "sha256",         "assessment", "effective_at",
+    "channel",      "notice_version", "decision",   "statement_version",
+    "linked_claim", "status",         "served",     "on_behalf_of",
+    "stage",        "session",        "event_id",
 };
 
 /* Entries of these actions show up in no claim's history: they are the auditor's. */
@@ -43,7 +45,8 @@ static void put_actor(json_t *event, json_t *details, const char *me, bool staff
     json_put(event, "by", by);
 }
 
-static json_t *event_of(const struct ledger_entry *e, json_t *details, const char *me, bool staff)
+static json_t *event_of(const struct ledger_entry *e, json_t *details, const char *me,
+                        bool staff)
 {
     json_t *event = json_object();
     json_put_int(event, "entry", (json_int_t)e->index);
@@ -74,7 +77,8 @@ static bool concerns_viewer(const struct viewer *v, json_t *details)
     return actor && strcmp(actor, v->me) == 0; /* one's own act */
 }
 
-/* Adds what the viewer may see until `limit` events are there; *last is the last entry looked at. */
+/* Adds what the viewer may see until `limit` events are there; *last is the last entry looked
+ * at. */
 static void page_show(const struct viewer *v, struct ledger_entry *page, size_t n, size_t limit,
                       json_t *events, uint64_t *last)
 {
@@ -82,7 +86,8 @@ static void page_show(const struct viewer *v, struct ledger_entry *page, size_t 
         AUTO(json_free) json_t *details = NULL;
         if (json_array_size(events) < limit) {
             if (reads(&page[i], &details) && concerns_viewer(v, details))
-                (void)json_array_append_new(events, event_of(&page[i], details, v->me, v->staff));
+                (void)json_array_append_new(events,
+                                            event_of(&page[i], details, v->me, v->staff));
             *last = page[i].index;
         }
         ledger_entry_clear(&page[i]);
@@ -106,8 +111,9 @@ static enum err events_collect(struct db *db, const struct uuid *claim, const st
     return ERR_OK;
 }
 
-enum err history_of_claim(struct evidence *ev, const struct principal *p, const struct uuid *claim,
-                          uint64_t after, size_t limit, json_t **events, uint64_t *next)
+enum err history_of_claim(struct evidence *ev, const struct principal *p,
+                          const struct uuid *claim, uint64_t after, size_t limit,
+                          json_t **events, uint64_t *next)
 {
     AUTO(db_read_end) struct db *db = NULL;
     struct claim_record record;
@@ -119,6 +125,6 @@ enum err history_of_claim(struct evidence *ev, const struct principal *p, const 
     viewer.harmful = permission_sees_harmful(p, relations);
     viewer.staff = (relations & (REL_CLAIMANT | REL_APPOINTEE | REL_PARTY)) == 0;
     *events = json_array();
-    return events_collect(db, claim, &viewer, after, limit < HISTORY_PAGE_MAX ? limit : HISTORY_PAGE_MAX,
-                          *events, next);
+    return events_collect(db, claim, &viewer, after,
+                          limit < HISTORY_PAGE_MAX ? limit : HISTORY_PAGE_MAX, *events, next);
 }

@@ -22,7 +22,7 @@ struct evidence {
     pthread_rwlock_t keyring_lock; /* held for copies only */
     struct keyring keyring;
 
-    struct key_slab *keys;         /* payload keys of uploads and read sessions */
+    struct key_slab *keys; /* payload keys of uploads and read sessions */
     struct sealer_pool *sealers;
     struct session_table *sessions;
     struct scribe *scribe;
@@ -37,8 +37,10 @@ void actor_text(const struct principal *p, char out[ACTOR_MAX]);
 struct person person_of(const struct principal *p);
 bool person_is(const struct person *a, const struct principal *p);
 
-/* Runs a job through the committer and maps what came out: a refusal stays a refusal, storage trouble becomes one. */
-MUST_USE enum err evidence_commit(struct evidence *ev, enum err (*apply)(struct commit_tx *, void *), void *ctx,
+/* Runs a job through the committer and maps what came out: a refusal stays a refusal, storage
+ * trouble becomes one. */
+MUST_USE enum err evidence_commit(struct evidence *ev,
+                                  enum err (*apply)(struct commit_tx *, void *), void *ctx,
                                   struct blob_writer *blob);
 
 #endif

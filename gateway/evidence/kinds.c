@@ -1,5 +1,5 @@
-/* Reads the kinds table with libconfig, strictly: a member that is not known, missing or out of bounds
- * refuses the file, because a policy that is half understood is no policy. */
+/* Reads the kinds table with libconfig, strictly: a member that is not known, missing or out of
+ * bounds refuses the file, because a policy that is half understood is no policy. */
 #include "gateway/evidence/kinds.h"
 
 #include <libconfig.h>
@@ -31,7 +31,8 @@ static enum err row_text(config_setting_t *row, int at, const char *name, char *
 {
     const char *value = NULL;
     if (!config_setting_lookup_string(row, name, &value) || !*value || strlen(value) >= cap)
-        return err_set(ERR_INVALID, "kinds[%d].%s: wants a text of 1 to %zu bytes", at, name, cap - 1);
+        return err_set(ERR_INVALID, "kinds[%d].%s: wants a text of 1 to %zu bytes", at, name,
+                       cap - 1);
     memcpy(out, value, strlen(value) + 1);
     return ERR_OK;
 }
@@ -42,7 +43,8 @@ static enum err row_list(config_setting_t *row, int at, const char *name, int ma
     *out = config_setting_get_member(row, name);
     int n = *out ? config_setting_length(*out) : 0;
     if (n < 1 || n > max)
-        return err_set(ERR_INVALID, "kinds[%d].%s: wants a list of 1 to %d texts", at, name, max);
+        return err_set(ERR_INVALID, "kinds[%d].%s: wants a list of 1 to %d texts", at, name,
+                       max);
     for (int i = 0; i < n; i++) {
         if (!config_setting_get_string_elem(*out, i))
             return err_set(ERR_INVALID, "kinds[%d].%s[%d]: wants a text", at, name, i);
@@ -104,7 +106,8 @@ enum err kinds_load(const char *path, struct kinds *out)
     config_setting_t *rows = config_lookup(&file, "kinds");
     int n = rows ? config_setting_length(rows) : 0;
     if (n < 1 || n > KINDS_MAX)
-        return err_set(ERR_INVALID, "%s: wants `kinds`, a list of 1 to %d rows", path, KINDS_MAX);
+        return err_set(ERR_INVALID, "%s: wants `kinds`, a list of 1 to %d rows", path,
+                       KINDS_MAX);
     memset(out, 0, sizeof(*out));
     for (int i = 0; i < n; i++) {
         struct kind *k = &out->rows[out->n];

@@ -1,9 +1,11 @@
-/* The policy table of artefact kinds, read from a file (config/kinds.conf is the one that ships): what may be
- * sent, by whom, how large, of which types, and whether the harm rule holds from the start.
+/* The policy table of artefact kinds, read from a file (config/kinds.conf is the one that
+ * ships): what may be sent, by whom, how large, of which types, and whether the harm rule holds
+ * from the start.
  *
  *     kinds = (
  *       { name = "further_evidence"; max_bytes = 1073741824L; roles = ["claimant", ...];
- *         types = ["application/pdf", ...]; words = "PDF, JPG, ..."; harmful = false; recording = false; }, ...
+ *         types = ["application/pdf", ...]; words = "PDF, JPG, ..."; harmful = false; recording
+ * = false; }, ...
  *     );
  */
 #ifndef GATEWAY_EVIDENCE_KINDS_H

@@ -1,5 +1,7 @@
-/* Chunks are opened straight into the caller's buffer where a whole one fits, else by way of our own; no byte of a chunk is handed out before its
- * tag was checked. Denied reads are told to the log by the scribe, so that a denial takes no longer than an answer about a missing thing. */
+/* Chunks are opened straight into the caller's buffer where a whole one fits, else by way of
+ * our own; no byte of a chunk is handed out before its tag was checked. Denied reads are told
+ * to the log by the scribe, so that a denial takes no longer than an answer about a missing
+ * thing. */
 #include "gateway/evidence/retrieve.h"
 
 #include "gateway/base/clock.h"
@@ -62,8 +64,9 @@ static enum err permitted(struct evidence *ev, const struct principal *p, const 
     return e;
 }
 
-enum err retrieve_describe(struct evidence *ev, const struct principal *p, const struct uuid *id,
-                           enum purpose stated, struct artefact_record *out)
+enum err retrieve_describe(struct evidence *ev, const struct principal *p,
+                           const struct uuid *id, enum purpose stated,
+                           struct artefact_record *out)
 {
     struct artefact_access access;
     TRY(permitted(ev, p, id, stated, &access));
@@ -86,8 +89,8 @@ static enum err open_apply(struct commit_tx *tx, void *ctx)
     struct read_session_record *record = &r->session->record;
     struct artefact_access access;
     char id[UUID_TEXT_SIZE];
-    TRY(authority_artefact(commit_db(tx), &record->artefact, &r->principal, ACTION_ARTEFACT_CONTENT,
-                           r->stated, &access));
+    TRY(authority_artefact(commit_db(tx), &record->artefact, &r->principal,
+                           ACTION_ARTEFACT_CONTENT, r->stated, &access));
     buf_reset(&act->header);
     TRY(header_get(commit_db(tx), &record->artefact, &act->header));
 
@@ -107,8 +110,9 @@ static enum err key_fetch(struct retrieval *r, struct open_act *act)
 {
     AUTO_CLEAR(buf_clear) struct buf receipt;
     struct session *s = r->session;
-    struct keeper_opening opening = {
-        .header = act->header.data, .header_len = act->header.len, .artefact = s->record.artefact};
+    struct keeper_opening opening = {.header = act->header.data,
+                                     .header_len = act->header.len,
+                                     .artefact = s->record.artefact};
     buf_init(&receipt, RECEIPT_MAX);
     TRY(blob_read(r->blob, 0, opening.nonce, sizeof(opening.nonce)));
     TRY(ledger_receipt(r->ev->parts.ledger, s->record.ledger_index, &receipt));
@@ -141,7 +145,8 @@ static enum err session_join(struct retrieval *r)
     struct session_table *table = r->ev->sessions;
     struct session *s = NULL;
     bool fresh = false;
-    TRY(session_hold(table, &me, &r->access.artefact.id, r->access.purpose, clock_now(), &s, &fresh));
+    TRY(session_hold(table, &me, &r->access.artefact.id, r->access.purpose, clock_now(), &s,
+                     &fresh));
     r->session = s;
     if (!fresh)
         return ERR_OK;
@@ -178,7 +183,8 @@ static enum err chunk_hold(struct retrieval *r, uint64_t index)
     return ERR_OK;
 }
 
-/* The size on record, the size of the object and the authenticated final chunk must agree before a length is promised. */
+/* The size on record, the size of the object and the authenticated final chunk must agree
+ * before a length is promised. */
 static enum err size_authenticate(struct retrieval *r)
 {
     const struct artefact_record *a = &r->access.artefact;

@@ -1,8 +1,10 @@
 /* Reading an artefact's content: permission, an entry in the log, the key, then chunk by chunk.
  *
- * A read session is (actor, artefact, purpose) for read_session_s. The entry that opens it ("read.opened") is durable and in a signed checkpoint before
- * the keeper gives the payload key; further ranges of the session need neither. Its end is another entry with the bytes served. Permission and status are asked for
- * every request, and again while a long download runs: what is restricted stops.
+ * A read session is (actor, artefact, purpose) for read_session_s. The entry that opens it
+ * ("read.opened") is durable and in a signed checkpoint before the keeper gives the payload
+ * key; further ranges of the session need neither. Its end is another entry with the bytes
+ * served. Permission and status are asked for every request, and again while a long download
+ * runs: what is restricted stops.
  */
 #ifndef GATEWAY_EVIDENCE_RETRIEVE_H
 #define GATEWAY_EVIDENCE_RETRIEVE_H
@@ -12,15 +14,19 @@
 struct retrieval;
 
 /* Permission only: what HEAD and the head of a GET tell. */
-MUST_USE enum err retrieve_describe(struct evidence *ev, const struct principal *p, const struct uuid *id, enum purpose stated,
+MUST_USE enum err retrieve_describe(struct evidence *ev, const struct principal *p,
+                                    const struct uuid *id, enum purpose stated,
                                     struct artefact_record *out);
-/* Opens the content. The final chunk has been authenticated when this returns: the size is true. */
-MUST_USE enum err retrieve_open(struct evidence *ev, const struct principal *p, const struct uuid *id, enum purpose stated,
+/* Opens the content. The final chunk has been authenticated when this returns: the size is
+ * true. */
+MUST_USE enum err retrieve_open(struct evidence *ev, const struct principal *p,
+                                const struct uuid *id, enum purpose stated,
                                 struct retrieval **out);
 const struct artefact_record *retrieve_artefact(const struct retrieval *r);
-/* Up to `cap` plaintext bytes from `offset`; *len is at least 1 unless offset is the end. Not thread-safe per retrieval. ERR_CORRUPT: damaged;
- * ERR_REFUSED: no longer permitted. */
-MUST_USE enum err retrieve_read(struct retrieval *r, uint64_t offset, void *out, size_t cap, size_t *len);
+/* Up to `cap` plaintext bytes from `offset`; *len is at least 1 unless offset is the end. Not
+ * thread-safe per retrieval. ERR_CORRUPT: damaged; ERR_REFUSED: no longer permitted. */
+MUST_USE enum err retrieve_read(struct retrieval *r, uint64_t offset, void *out, size_t cap,
+                                size_t *len);
 void retrieve_free(struct retrieval *r);
 DEFINE_AUTO(struct retrieval, retrieve_free);
 

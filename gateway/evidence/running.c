@@ -1,4 +1,5 @@
-/* A flat table of hashes: as many rows as uploads can run at once, looked through under a short lock. */
+/* A flat table of hashes: as many rows as uploads can run at once, looked through under a short
+ * lock. */
 #include "gateway/evidence/running.h"
 
 #include "crypto/digest.h"

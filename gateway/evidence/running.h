@@ -10,7 +10,8 @@ struct running_keys;
 MUST_USE enum err running_new(size_t max, struct running_keys **out);
 void running_free(struct running_keys *r);
 /* REFUSAL_KEY_BUSY if it runs already; ERR_BUSY when the table is full. */
-MUST_USE enum err running_take(struct running_keys *r, const struct principal *p, const char *key);
+MUST_USE enum err running_take(struct running_keys *r, const struct principal *p,
+                               const char *key);
 void running_give(struct running_keys *r, const struct principal *p, const char *key);
 
 #endif

@@ -1,5 +1,6 @@
-/* One thread takes what waits, up to SCRIBE_BATCH at once, and appends it in one job. If the job fails (disk full, the log refuses to
- * sign) the entries stay and are tried again every second; at the stop a last attempt is made. */
+/* One thread takes what waits, up to SCRIBE_BATCH at once, and appends it in one job. If the
+ * job fails (disk full, the log refuses to sign) the entries stay and are tried again every
+ * second; at the stop a last attempt is made. */
 #include "gateway/evidence/scribe.h"
 
 #include "gateway/base/log.h"
@@ -35,7 +36,8 @@ static enum err append_page(struct commit_tx *tx, void *ctx)
     return ERR_OK;
 }
 
-/* Takes a page off the ring; false when stopped and empty. Waits while there is nothing to do. */
+/* Takes a page off the ring; false when stopped and empty. Waits while there is nothing to do.
+ */
 static bool take_page(struct scribe *s, struct page *page)
 {
     pthread_mutex_lock(&s->lock);
@@ -72,7 +74,8 @@ static void write_page(struct scribe *s, struct page *page)
         e = committer_run(s->committer, &job);
     if (e != ERR_OK) {
         atomic_fetch_add(&s->dropped, page->n);
-        log_event(LOG_ERROR, "scribe.dropped", log_err(e), log_int("entries", (int64_t)page->n));
+        log_event(LOG_ERROR, "scribe.dropped", log_err(e),
+                  log_int("entries", (int64_t)page->n));
     }
     for (size_t i = 0; i < page->n; i++)
         json_decref(page->entries[i]);

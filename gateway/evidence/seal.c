@@ -1,6 +1,7 @@
-/* Invariants: blocks reach seal_block in order and once each, whether on the connection's thread or on the worker's, never on both at
- * a time; only the last block of a payload may be short. The ring's counters are guarded by `lock`; a block's bytes belong to whoever
- * the counters say. */
+/* Invariants: blocks reach seal_block in order and once each, whether on the connection's
+ * thread or on the worker's, never on both at a time; only the last block of a payload may be
+ * short. The ring's counters are guarded by `lock`; a block's bytes belong to whoever the
+ * counters say. */
 #include "gateway/evidence/seal.h"
 
 #include "crypto/checksum.h"
@@ -154,7 +155,8 @@ static void worker_stop(struct sealer *s)
     s->aside = false;
 }
 
-/* Plaintext does not stay in a pooled buffer; the extra ring blocks of large bodies are given back. */
+/* Plaintext does not stay in a pooled buffer; the extra ring blocks of large bodies are given
+ * back. */
 static void sealer_wipe(struct sealer *s)
 {
     uint64_t touched = s->size < SEAL_BLOCK ? s->size : SEAL_BLOCK;
@@ -219,7 +221,8 @@ static struct block *worker_next(struct sealer *s)
     pthread_mutex_lock(&s->lock);
     while (s->done == s->filled && !s->stopping)
         pthread_cond_wait(&s->changed, &s->lock);
-    struct block *b = s->done < s->filled && !s->stopping ? &s->ring[s->done % SEAL_RING] : NULL;
+    struct block *b =
+        s->done < s->filled && !s->stopping ? &s->ring[s->done % SEAL_RING] : NULL;
     pthread_mutex_unlock(&s->lock);
     return b;
 }

@@ -1,12 +1,15 @@
-/* One pass over the bytes: hash the plaintext, look at its head, seal it in 64 KiB chunks, checksum and store what was sealed.
+/* One pass over the bytes: hash the plaintext, look at its head, seal it in 64 KiB chunks,
+ * checksum and store what was sealed.
  *
  *     pieces -> gather a block of 256 KiB -> SHA-256 -> seal 4 chunks -> checksum -> blob
  *
- * A block is worked on only when more bytes come or the end is known (the final chunk is marked). A body that grows past SEAL_ASIDE bytes gets a
- * worker thread: blocks go through a ring of SEAL_RING and the connection's thread only receives. Smaller ones are sealed where they arrive: the
- * hand-over would cost more than it gives.
+ * A block is worked on only when more bytes come or the end is known (the final chunk is
+ * marked). A body that grows past SEAL_ASIDE bytes gets a worker thread: blocks go through a
+ * ring of SEAL_RING and the connection's thread only receives. Smaller ones are sealed where
+ * they arrive: the hand-over would cost more than it gives.
  *
- * Buffers and cipher contexts come from a pool: fresh pages for every request cost a third of the throughput.
+ * Buffers and cipher contexts come from a pool: fresh pages for every request cost a third of
+ * the throughput.
  */
 #ifndef GATEWAY_EVIDENCE_SEAL_H
 #define GATEWAY_EVIDENCE_SEAL_H
@@ -33,13 +36,15 @@ void sealer_pool_free(struct sealer_pool *p);
 MUST_USE enum err sealer_take(struct sealer_pool *p, struct sealer **out);
 void sealer_give(struct sealer *s); /* NULL allowed; stops a worker, wipes */
 
-/* Begins a payload. blob NULL: hash only (a repeated request is compared, not stored). Key and nonce are copied. */
-MUST_USE enum err seal_begin(struct sealer *s, const uint8_t key[AGE_PAYLOAD_KEY_SIZE], const uint8_t nonce[AGE_NONCE_SIZE],
-                             struct blob_writer *blob);
+/* Begins a payload. blob NULL: hash only (a repeated request is compared, not stored). Key and
+ * nonce are copied. */
+MUST_USE enum err seal_begin(struct sealer *s, const uint8_t key[AGE_PAYLOAD_KEY_SIZE],
+                             const uint8_t nonce[AGE_NONCE_SIZE], struct blob_writer *blob);
 MUST_USE enum err seal_write(struct sealer *s, const void *data, size_t len);
 /* Seals the final chunk, waits for the worker. The blob is complete but not flushed. */
 MUST_USE enum err seal_finish(struct sealer *s, struct sealed *out);
-/* The type of the first bytes; only once SNIFF_HEAD_MAX bytes have come or after seal_finish. */
+/* The type of the first bytes; only once SNIFF_HEAD_MAX bytes have come or after seal_finish.
+ */
 MUST_USE enum err seal_sniff(struct sealer *s, char type[SNIFF_TYPE_MAX + 1]);
 
 #endif

@@ -1,5 +1,6 @@
-/* Rows are found by a 64-bit hash (kept in an array of its own) first and then compared in full. A row goes FREE -> OPENING -> OPEN -> FREE under `lock`; `holders`
- * counts who uses it, and only a row without holders is collected. */
+/* Rows are found by a 64-bit hash (kept in an array of its own) first and then compared in
+ * full. A row goes FREE -> OPENING -> OPEN -> FREE under `lock`; `holders` counts who uses it,
+ * and only a row without holders is collected. */
 #include "gateway/evidence/session.h"
 
 #include "crypto/digest.h"
@@ -23,7 +24,8 @@ struct session_table {
     pthread_cond_t changed;
     struct key_slab *keys;
     size_t max, in_use;
-    uint64_t *hashes; /* of the rows, apart so that a look-up touches few cache lines; 0: free */
+    uint64_t
+        *hashes; /* of the rows, apart so that a look-up touches few cache lines; 0: free */
     struct row rows[];
 };
 
@@ -61,8 +63,8 @@ static enum err row_hash(const struct person *actor, const struct uuid *artefact
                          const char *purpose, uint64_t *out)
 {
     const void *parts[] = {actor->issuer, actor->subject, artefact, purpose};
-    const size_t lens[] = {strlen(actor->issuer) + 1, strlen(actor->subject) + 1, sizeof(*artefact),
-                           strlen(purpose)};
+    const size_t lens[] = {strlen(actor->issuer) + 1, strlen(actor->subject) + 1,
+                           sizeof(*artefact), strlen(purpose)};
     uint8_t digest[SHA256_SIZE];
     TRY(sha256_parts(parts, lens, ARRAY_LEN(parts), digest));
     memcpy(out, digest, sizeof(*out));

@@ -1,5 +1,6 @@
-/* The table of read sessions that are open in this process. One (actor, artefact, purpose) has one session; whoever comes second while it is being opened
- * waits for the outcome. The payload key lives in a locked slab slot and is wiped when the session ends. */
+/* The table of read sessions that are open in this process. One (actor, artefact, purpose) has
+ * one session; whoever comes second while it is being opened waits for the outcome. The payload
+ * key lives in a locked slab slot and is wiped when the session ends. */
 #ifndef GATEWAY_EVIDENCE_SESSION_H
 #define GATEWAY_EVIDENCE_SESSION_H
 
@@ -13,22 +14,28 @@ struct session { /* fields are constant while somebody holds it, but the counter
     struct read_session_record record;
     struct artefact_record artefact; /* as it was when opened: for the closing entry */
     enum role role;
-    uint8_t *key;                    /* 32 bytes in the slab; NULL until opened */
+    uint8_t *key; /* 32 bytes in the slab; NULL until opened */
     _Atomic uint64_t served;
 };
 
-MUST_USE enum err session_table_new(size_t max, struct key_slab *keys, struct session_table **out);
+MUST_USE enum err session_table_new(size_t max, struct key_slab *keys,
+                                    struct session_table **out);
 void session_table_free(struct session_table *t); /* every session must have been let go */
 
-/* Finds a live session or makes room for one. *fresh: the caller must open it and report by session_opened; others wait meanwhile.
- * ERR_BUSY: the table is full. The session is held until session_let_go. */
-MUST_USE enum err session_hold(struct session_table *t, const struct person *actor, const struct uuid *artefact, enum purpose purpose,
-                               int64_t now, struct session **out, bool *fresh);
-/* outcome ERR_OK: it is open. Otherwise the session is gone (also let go for the caller) and waiters get the outcome's error. */
+/* Finds a live session or makes room for one. *fresh: the caller must open it and report by
+ * session_opened; others wait meanwhile. ERR_BUSY: the table is full. The session is held until
+ * session_let_go. */
+MUST_USE enum err session_hold(struct session_table *t, const struct person *actor,
+                               const struct uuid *artefact, enum purpose purpose, int64_t now,
+                               struct session **out, bool *fresh);
+/* outcome ERR_OK: it is open. Otherwise the session is gone (also let go for the caller) and
+ * waiters get the outcome's error. */
 void session_opened(struct session_table *t, struct session *s, enum err outcome);
 void session_let_go(struct session_table *t, struct session *s);
-/* Takes ended sessions out of the table (expired, or all), at most max; nobody holds those. Their keys are wiped. */
-size_t session_collect(struct session_table *t, int64_t now, bool all, struct session *out, size_t max);
+/* Takes ended sessions out of the table (expired, or all), at most max; nobody holds those.
+ * Their keys are wiped. */
+size_t session_collect(struct session_table *t, int64_t now, bool all, struct session *out,
+                       size_t max);
 size_t session_count(struct session_table *t);
 
 #endif

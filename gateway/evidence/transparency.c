@@ -7,7 +7,8 @@ static enum err may_read_log(const struct principal *p)
 {
     struct access access = {
         .action = ACTION_LOG_READ, .relations = REL_ANY, .status = PERMISSION_NO_ARTEFACT};
-    return permission_check(p, &access, NULL, NULL) == PERMIT ? ERR_OK : refuse(REFUSAL_NOT_PERMITTED);
+    return permission_check(p, &access, NULL, NULL) == PERMIT ? ERR_OK
+                                                              : refuse(REFUSAL_NOT_PERMITTED);
 }
 
 enum err transparency_checkpoint(struct evidence *ev, struct buf *note)
@@ -17,8 +18,8 @@ enum err transparency_checkpoint(struct evidence *ev, struct buf *note)
 }
 
 /* Settles which tree is meant and whether `within` lies in it. */
-static enum err proof_begin(struct evidence *ev, const struct principal *p, struct log_proof *out,
-                            uint64_t within, bool may_equal)
+static enum err proof_begin(struct evidence *ev, const struct principal *p,
+                            struct log_proof *out, uint64_t within, bool may_equal)
 {
     uint64_t newest = 0;
     TRY(may_read_log(p));

@@ -1,5 +1,6 @@
-/* One road in. Every refusal that concerns a caller who may send to this claim is told to the log by the scribe, with what is allowed to be
- * kept of it: kind, size, hash, time. The file key lives in this struct's slab slot for the length of the upload and nowhere else. */
+/* One road in. Every refusal that concerns a caller who may send to this claim is told to the
+ * log by the scribe, with what is allowed to be kept of it: kind, size, hash, time. The file
+ * key lives in this struct's slab slot for the length of the upload and nowhere else. */
 #include "gateway/evidence/upload.h"
 
 #include "gateway/base/clock.h"
@@ -43,7 +44,8 @@ static enum err size_check(const struct upload *u, uint64_t size)
     uint64_t max = u->kind->max_bytes;
     bool giga = max >= UINT64_C(1) << 30;
     unsigned shift = giga ? 30 : 20;
-    return refuse_because(REFUSAL_FILE_TOO_LARGE, "The selected file must be smaller than %llu%s",
+    return refuse_because(REFUSAL_FILE_TOO_LARGE,
+                          "The selected file must be smaller than %llu%s",
                           (unsigned long long)(max >> shift), giga ? "GB" : "MB");
 }
 
@@ -51,7 +53,8 @@ static enum err type_check(const struct upload *u, const char *media_type)
 {
     if (kind_allows_type(u->kind, media_type))
         return ERR_OK;
-    return refuse_because(REFUSAL_TYPE_NOT_ALLOWED, "The selected file must be a %s", u->kind->words);
+    return refuse_because(REFUSAL_TYPE_NOT_ALLOWED, "The selected file must be a %s",
+                          u->kind->words);
 }
 
 /* A browser that does not know says octet-stream: then the bytes alone decide. */
@@ -80,8 +83,9 @@ static enum err recording_members(const struct upload *u)
     if (!rq->has_assessment)
         return refuse_because(REFUSAL_INVALID_REQUEST, "a recording names its assessment");
     if (rq->recording_started_at == 0 || rq->recording_stopped_at == 0)
-        return refuse_because(REFUSAL_INVALID_REQUEST,
-                              "a recording states recording_started_at and recording_stopped_at");
+        return refuse_because(
+            REFUSAL_INVALID_REQUEST,
+            "a recording states recording_started_at and recording_stopped_at");
     if (rq->recording_stopped_at <= rq->recording_started_at)
         return refuse_because(REFUSAL_INVALID_REQUEST, "the recording stops before it starts");
     if (rq->recording_stopped_at > clock_now() + CHOICE_FUTURE_MAX_S * MICROS_PER_SECOND)
@@ -89,20 +93,24 @@ static enum err recording_members(const struct upload *u)
     return ERR_OK;
 }
 
-/* Asked at the start and inside the commit: one assessment of this very claim, and what its choice says. */
-static enum err recording_check(const struct upload *u, struct db *db, enum recording_verdict *out)
+/* Asked at the start and inside the commit: one assessment of this very claim, and what its
+ * choice says. */
+static enum err recording_check(const struct upload *u, struct db *db,
+                                enum recording_verdict *out)
 {
     *out = RECORDING_ALLOWED;
     if (!u->rq.has_assessment)
         return ERR_OK;
     struct assessment_record assessment;
     enum err found = assessment_find(db, &u->rq.assessment, &assessment);
-    if (found == ERR_NOT_FOUND || (found == ERR_OK && !uuid_equal(&assessment.claim, &u->rq.claim)))
+    if (found == ERR_NOT_FOUND ||
+        (found == ERR_OK && !uuid_equal(&assessment.claim, &u->rq.claim)))
         return refuse_because(REFUSAL_INVALID_REQUEST, "this claim has no such assessment");
     TRY(found);
     if (!u->kind->recording)
         return ERR_OK;
-    TRY(choice_judge(db, &u->rq.assessment, u->rq.recording_started_at, u->rq.recording_stopped_at, out));
+    TRY(choice_judge(db, &u->rq.assessment, u->rq.recording_started_at,
+                     u->rq.recording_stopped_at, out));
     return *out == RECORDING_REFUSED ? refuse(REFUSAL_RECORDING_OPTED_OUT) : ERR_OK;
 }
 
@@ -110,8 +118,8 @@ static enum err recording_check(const struct upload *u, struct db *db, enum reco
 static enum err authority_check(struct upload *u, struct db *db)
 {
     struct claim_record claim;
-    return authority_claim(db, &u->rq.claim, &u->principal, ACTION_ARTEFACT_CREATE, &claim, NULL,
-                           &u->role);
+    return authority_claim(db, &u->rq.claim, &u->principal, ACTION_ARTEFACT_CREATE, &claim,
+                           NULL, &u->role);
 }
 
 static enum err room_check(struct evidence *ev, int64_t length)
@@ -133,7 +141,8 @@ static enum err key_check(struct upload *u, struct db *db)
     struct person me = person_of(&u->principal);
     AUTO_CLEAR(buf_clear) struct buf answer;
     buf_init(&answer, IDEMPOTENCY_ANSWER_MAX);
-    enum err found = idempotency_find(db, &me, u->rq.idempotency_key, clock_now(), &u->known, &answer);
+    enum err found =
+        idempotency_find(db, &me, u->rq.idempotency_key, clock_now(), &u->known, &answer);
     if (found == ERR_NOT_FOUND)
         return ERR_OK;
     TRY(found);
@@ -144,8 +153,10 @@ static enum err key_check(struct upload *u, struct db *db)
 /* Same claim, kind, recording and bytes: the same request. */
 static enum err fingerprint(const struct upload *u, uint8_t out[32])
 {
-    const void *parts[] = {"upload", &u->rq.claim, u->rq.kind, &u->rq.assessment, u->sealed.sha256};
-    const size_t lens[] = {6, sizeof(u->rq.claim), strlen(u->rq.kind), sizeof(u->rq.assessment), 32};
+    const void *parts[] = {"upload", &u->rq.claim, u->rq.kind, &u->rq.assessment,
+                           u->sealed.sha256};
+    const size_t lens[] = {6, sizeof(u->rq.claim), strlen(u->rq.kind), sizeof(u->rq.assessment),
+                           32};
     return sha256_parts(parts, lens, ARRAY_LEN(parts), out);
 }
 
@@ -200,13 +211,15 @@ static enum err checks_at_start(struct upload *u)
     return room_check(u->ev, u->rq.length);
 }
 
-/* What the log keeps of a refusal: that it was, of what, why, and the hash when the bytes had come. Foreign claims are not named. */
+/* What the log keeps of a refusal: that it was, of what, why, and the hash when the bytes had
+ * come. Foreign claims are not named. */
 static enum err refused(struct upload *u, enum err e)
 {
     struct err_info why;
     err_save(e, &why);
     atomic_fetch_add(&u->ev->uploads_refused, 1);
-    if (e == ERR_REFUSED && why.detail != REFUSAL_CLAIM_NOT_FOUND && why.detail != REFUSAL_KEY_BUSY) {
+    if (e == ERR_REFUSED && why.detail != REFUSAL_CLAIM_NOT_FOUND &&
+        why.detail != REFUSAL_KEY_BUSY) {
         json_t *entry = entry_new("upload.refused", &u->principal, u->role);
         entry_claim(entry, &u->rq.claim);
         json_put_text(entry, "reason", refusal_name((enum refusal)why.detail));
@@ -254,7 +267,8 @@ static enum err sniff_now(struct upload *u)
     TRY(type_check(u, type));
     if (type_is_stated(u) && strcmp(type, u->rq.media_type) != 0)
         return refuse_because(REFUSAL_TYPE_NOT_ALLOWED,
-                              "The selected file is not what it is called: it looks like %s", type);
+                              "The selected file is not what it is called: it looks like %s",
+                              type);
     memcpy(u->artefact.media_type, type, sizeof(u->artefact.media_type));
     return ERR_OK;
 }
@@ -354,7 +368,8 @@ static enum err upload_apply(struct commit_tx *tx, void *ctx)
     TRY(upload_log(u, tx));
     TRY(artefact_insert(db, a));
     TRY(header_put(db, &a->id, u->key_id, u->header.data, u->header.len));
-    struct link_record link = {.artefact = a->id, .claim = a->claim, .by = a->uploader, .created_at = a->received_at};
+    struct link_record link = {
+        .artefact = a->id, .claim = a->claim, .by = a->uploader, .created_at = a->received_at};
     TRY(link_insert(db, &link));
     return key_remember(u, db);
 }

@@ -1,13 +1,17 @@
-/* Intake of one artefact: the only road by which evidence comes in, whatever protocol carries it.
+/* Intake of one artefact: the only road by which evidence comes in, whatever protocol carries
+ * it.
  *
  *     upload_begin -> upload_write ... -> upload_finish        upload_free at any time
  *
- * begin asks who, which claim, which kind, what the recording choice says, and whether there is room. finish checks what was sent against what was stated,
- * makes the sealed bytes durable and commits artefact, header, link and log entry in one transaction, in which authority and recording choice are asked again.
- * Until that commit nothing is visible; a failure leaves nothing behind but the entry of a refusal.
+ * begin asks who, which claim, which kind, what the recording choice says, and whether there is
+ * room. finish checks what was sent against what was stated, makes the sealed bytes durable and
+ * commits artefact, header, link and log entry in one transaction, in which authority and
+ * recording choice are asked again. Until that commit nothing is visible; a failure leaves
+ * nothing behind but the entry of a refusal.
  *
- * Idempotency: a key that is running is refused (REFUSAL_KEY_BUSY); one that is on record makes begin succeed in repeat mode: the bytes are hashed,
- * compared, and the first artefact is given again, or REFUSAL_KEY_REUSED.
+ * Idempotency: a key that is running is refused (REFUSAL_KEY_BUSY); one that is on record makes
+ * begin succeed in repeat mode: the bytes are hashed, compared, and the first artefact is given
+ * again, or REFUSAL_KEY_REUSED.
  */
 #ifndef GATEWAY_EVIDENCE_UPLOAD_H
 #define GATEWAY_EVIDENCE_UPLOAD_H
@@ -17,12 +21,12 @@
 struct upload_request {
     struct uuid claim;
     char kind[SHORT_TEXT_MAX + 1];
-    char filename[FILE_NAME_MAX + 1];       /* cleaned; "" for none */
+    char filename[FILE_NAME_MAX + 1]; /* cleaned; "" for none */
     char description[DESCRIPTION_MAX + 1];
-    char media_type[MEDIA_TYPE_MAX + 1];    /* as stated; "" for none */
-    int64_t length;                         /* as stated; -1: unknown */
+    char media_type[MEDIA_TYPE_MAX + 1]; /* as stated; "" for none */
+    int64_t length;                      /* as stated; -1: unknown */
     bool has_digest;
-    uint8_t digest[32];                     /* SHA-256, as stated; may also be set before upload_finish (trailer) */
+    uint8_t digest[32]; /* SHA-256, as stated; may also be set before upload_finish (trailer) */
     bool has_assessment;
     struct uuid assessment;
     int64_t recording_started_at, recording_stopped_at; /* 0: not stated */
@@ -30,12 +34,13 @@ struct upload_request {
 };
 struct upload_result {
     struct artefact_record artefact;
-    bool repeated;       /* an earlier answer given again */
-    struct buf receipt;  /* cleared by the caller */
+    bool repeated;      /* an earlier answer given again */
+    struct buf receipt; /* cleared by the caller */
 };
 
 struct upload;
-MUST_USE enum err upload_begin(struct evidence *ev, const struct principal *p, const struct upload_request *rq, struct upload **out);
+MUST_USE enum err upload_begin(struct evidence *ev, const struct principal *p,
+                               const struct upload_request *rq, struct upload **out);
 MUST_USE enum err upload_write(struct upload *u, const void *data, size_t len);
 /* A digest that came behind the bytes. */
 void upload_expect_digest(struct upload *u, const uint8_t sha256[32]);

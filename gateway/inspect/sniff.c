@@ -14,16 +14,11 @@ struct sniffer {
 static const struct {
     const char *from, *to;
 } ALIASES[] = {
-    {"audio/x-wav", "audio/wav"},
-    {"audio/vnd.wave", "audio/wav"},
-    {"audio/x-flac", "audio/flac"},
-    {"application/ogg", "audio/ogg"},
-    {"video/ogg", "audio/ogg"},
-    {"audio/x-m4a", "audio/mp4"},
-    {"video/mp4", "audio/mp4"},
-    {"image/heif", "image/heic"},
-    {"text/json", "application/json"},
-    {"application/x-ndjson", "application/json"},
+    {"audio/x-wav", "audio/wav"},      {"audio/vnd.wave", "audio/wav"},
+    {"audio/x-flac", "audio/flac"},    {"application/ogg", "audio/ogg"},
+    {"video/ogg", "audio/ogg"},        {"audio/x-m4a", "audio/mp4"},
+    {"video/mp4", "audio/mp4"},        {"image/heif", "image/heic"},
+    {"text/json", "application/json"}, {"application/x-ndjson", "application/json"},
     {"text/rtf", "application/rtf"},
 };
 
@@ -56,9 +51,11 @@ void sniffer_free(struct sniffer *s)
     free(s);
 }
 
-enum err sniff_type(struct sniffer *s, const void *head, size_t len, char out[SNIFF_TYPE_MAX + 1])
+enum err sniff_type(struct sniffer *s, const void *head, size_t len,
+                    char out[SNIFF_TYPE_MAX + 1])
 {
-    const char *type = magic_buffer(s->cookie, head, len < SNIFF_HEAD_MAX ? len : SNIFF_HEAD_MAX);
+    const char *type =
+        magic_buffer(s->cookie, head, len < SNIFF_HEAD_MAX ? len : SNIFF_HEAD_MAX);
     if (!type || strlen(type) > SNIFF_TYPE_MAX)
         type = "application/octet-stream";
     for (size_t i = 0; i < ARRAY_LEN(ALIASES); i++) {

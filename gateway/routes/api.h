@@ -1,7 +1,8 @@
 /* The adapters between HTTP and the domain: one thin function for each call of the API.
  *
- * A call is a row of the table in routes.c. `api_handle` identifies the caller, runs the row's function and turns an error into a problem (problem.c), so that a
- * function reads straight down:  parse -> ask the domain -> reply.
+ * A call is a row of the table in routes.c. `api_handle` identifies the caller, runs the row's
+ * function and turns an error into a problem (problem.c), so that a function reads straight
+ * down:  parse -> ask the domain -> reply.
  */
 #ifndef GATEWAY_ROUTES_API_H
 #define GATEWAY_ROUTES_API_H
@@ -39,13 +40,16 @@ MUST_USE enum err api_body(const struct http_exchange *x, json_t **out);
 /* Refuses query arguments that are not in the NULL-terminated list, or that stand twice. */
 MUST_USE enum err api_query_known(const struct http_exchange *x, const char *const *names);
 /* limit= (1..max, default given) and cursor= */
-MUST_USE enum err api_page(const struct http_exchange *x, size_t standard, size_t max, size_t *limit, struct uuid *after);
+MUST_USE enum err api_page(const struct http_exchange *x, size_t standard, size_t max,
+                           size_t *limit, struct uuid *after);
 /* Adds "next" and a Link header when there may be more. */
 void api_page_next(struct http_exchange *x, json_t *body, const struct uuid *last);
 
 extern const struct api_call CLAIM_CREATE, CLAIM_CHANGE, CLAIM_GET, CLAIM_LIST, CLAIM_HISTORY;
-extern const struct api_call ARTEFACT_LIST, ARTEFACT_GET, ARTEFACT_RECEIPT, ARTEFACT_LINK_MAKE, ARTEFACT_LINK_REMOVE, ARTEFACT_CONTENT;
-extern const struct api_call ASSESSMENT_CREATE, ASSESSMENT_GET, CHOICE_EVENT, CONSENT_CREATE, CONSENT_LIST;
+extern const struct api_call ARTEFACT_LIST, ARTEFACT_GET, ARTEFACT_RECEIPT, ARTEFACT_LINK_MAKE,
+    ARTEFACT_LINK_REMOVE, ARTEFACT_CONTENT;
+extern const struct api_call ASSESSMENT_CREATE, ASSESSMENT_GET, CHOICE_EVENT, CONSENT_CREATE,
+    CONSENT_LIST;
 extern const struct api_call LOG_PROOF, LOG_TILE;
 
 /* The upload with a raw body: streamed, so it has functions of its own. */

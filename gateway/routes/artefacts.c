@@ -22,7 +22,8 @@ static enum err query_read(struct http_exchange *x, struct artefact_query *q)
 
 static bool is_mine(const struct artefact_record *a, const struct principal *p)
 {
-    return strcmp(a->uploader.issuer, p->issuer) == 0 && strcmp(a->uploader.subject, p->subject) == 0;
+    return strcmp(a->uploader.issuer, p->issuer) == 0 &&
+           strcmp(a->uploader.subject, p->subject) == 0;
 }
 
 static enum err list_run(struct http_exchange *x, const struct principal *p)
@@ -38,7 +39,8 @@ static enum err list_run(struct http_exchange *x, const struct principal *p)
     TRY(artefact_find_all(api_of(x)->evidence, p, &claim, &q, rows, &n));
     json_t *body = json_object(), *list = json_array();
     for (size_t i = 0; i < n; i++) {
-        rows[i].claim = claim; /* as seen from here: where else it was sent is not this list's to tell */
+        rows[i].claim =
+            claim; /* as seen from here: where else it was sent is not this list's to tell */
         (void)json_array_append_new(list, view_artefact(&rows[i], is_mine(&rows[i], p)));
     }
     json_put(body, "artefacts", list);

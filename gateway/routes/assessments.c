@@ -54,8 +54,10 @@ static enum err event_read(struct http_exchange *x, struct choice_event *e)
     TRY(json_in_text(&in, "event", JSON_REQUIRED, e->event, sizeof(e->event)));
     TRY(json_in_time(&in, "effective_at", JSON_REQUIRED, NULL, &e->effective_at));
     TRY(json_in_text(&in, "channel", JSON_OPTIONAL, e->channel, sizeof(e->channel)));
-    TRY(json_in_text(&in, "notice_version", JSON_OPTIONAL, e->notice_version, sizeof(e->notice_version)));
-    TRY(json_in_text(&in, "on_behalf_of", JSON_OPTIONAL, e->on_behalf_of, sizeof(e->on_behalf_of)));
+    TRY(json_in_text(&in, "notice_version", JSON_OPTIONAL, e->notice_version,
+                     sizeof(e->notice_version)));
+    TRY(json_in_text(&in, "on_behalf_of", JSON_OPTIONAL, e->on_behalf_of,
+                     sizeof(e->on_behalf_of)));
     return json_in_done(&in);
 }
 
@@ -92,7 +94,8 @@ static enum err consent_read(struct http_exchange *x, struct consent_record *c)
     TRY(json_in_text(&in, "event_id", JSON_REQUIRED, c->event_id, sizeof(c->event_id)));
     TRY(json_in_text(&in, "purpose", JSON_REQUIRED, c->purpose, sizeof(c->purpose)));
     TRY(json_in_text(&in, "decision", JSON_REQUIRED, c->decision, sizeof(c->decision)));
-    TRY(json_in_text(&in, "statement_version", JSON_REQUIRED, c->statement_version, sizeof(c->statement_version)));
+    TRY(json_in_text(&in, "statement_version", JSON_REQUIRED, c->statement_version,
+                     sizeof(c->statement_version)));
     TRY(json_in_time(&in, "effective_at", JSON_REQUIRED, NULL, &c->effective_at));
     return json_in_done(&in);
 }

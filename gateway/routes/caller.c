@@ -17,7 +17,8 @@ static void refuse_caller(struct http_exchange *x, enum err e)
     enum auth_failure failure = (enum auth_failure)(err_detail(e) - 1);
     if (failure == AUTH_INSUFFICIENT) {
         http_reply_header(x, "WWW-Authenticate", "Bearer error=\"insufficient_scope\"");
-        http_reply_problem(x, 403, "insufficient-scope", "Your sign-in does not cover this", err_message(e), NULL);
+        http_reply_problem(x, 403, "insufficient-scope", "Your sign-in does not cover this",
+                           err_message(e), NULL);
         return;
     }
     static const char *const CHALLENGE[] = {
@@ -26,7 +27,8 @@ static void refuse_caller(struct http_exchange *x, enum err e)
         [AUTH_INVALID_TOKEN] = "Bearer error=\"invalid_token\"",
     };
     bool known = (unsigned)failure < ARRAY_LEN(CHALLENGE);
-    http_reply_header(x, "WWW-Authenticate", known ? CHALLENGE[failure] : "Bearer error=\"invalid_token\"");
+    http_reply_header(x, "WWW-Authenticate",
+                      known ? CHALLENGE[failure] : "Bearer error=\"invalid_token\"");
     http_reply_problem(x, 401, "unauthenticated", "Sign in to do this", err_message(e), NULL);
 }
 
@@ -67,7 +69,8 @@ enum err api_body(const struct http_exchange *x, json_t **out)
 {
     const char *type = http_header(x, "Content-Type");
     size_t len = strlen("application/json");
-    if (!type || strncasecmp(type, "application/json", len) != 0 || (type[len] && !strchr("; \t", type[len])))
+    if (!type || strncasecmp(type, "application/json", len) != 0 ||
+        (type[len] && !strchr("; \t", type[len])))
         return refuse_because(REFUSAL_TYPE_NOT_ALLOWED, "the body must be application/json");
     const struct buf *body = http_body(x);
     return json_parse(body->data, body->len, out);
@@ -94,7 +97,9 @@ enum err api_query_known(const struct http_exchange *x, const char *const *names
 {
     struct known k = {.x = x, .names = names};
     http_query_each(x, check_known, &k);
-    return k.bad ? refuse_because(REFUSAL_INVALID_REQUEST, "an unknown or repeated query argument") : ERR_OK;
+    return k.bad ? refuse_because(REFUSAL_INVALID_REQUEST,
+                                  "an unknown or repeated query argument")
+                 : ERR_OK;
 }
 
 enum err api_page(const struct http_exchange *x, size_t standard, size_t max, size_t *limit,

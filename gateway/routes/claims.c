@@ -17,10 +17,13 @@ static enum err read_claimant(struct claim_record *c, json_t *value)
     struct json_in in;
     char nino[NINO_MAX * 3];
     TRY(json_in_object(&in, value, "claimant"));
-    TRY(json_in_text(&in, "subject", JSON_REQUIRED, c->claimant.subject, sizeof(c->claimant.subject)));
-    TRY(json_in_text(&in, "issuer", JSON_OPTIONAL, c->claimant.issuer, sizeof(c->claimant.issuer)));
+    TRY(json_in_text(&in, "subject", JSON_REQUIRED, c->claimant.subject,
+                     sizeof(c->claimant.subject)));
+    TRY(json_in_text(&in, "issuer", JSON_OPTIONAL, c->claimant.issuer,
+                     sizeof(c->claimant.issuer)));
     TRY(json_in_text(&in, "name", JSON_OPTIONAL, c->claimant_name, sizeof(c->claimant_name)));
-    TRY(json_in_text(&in, "date_of_birth", JSON_OPTIONAL, c->claimant_born, sizeof(c->claimant_born)));
+    TRY(json_in_text(&in, "date_of_birth", JSON_OPTIONAL, c->claimant_born,
+                     sizeof(c->claimant_born)));
     TRY(json_in_text(&in, "nino", JSON_OPTIONAL, nino, sizeof(nino)));
     TRY(json_in_done(&in));
     if (c->claimant_born[0])
@@ -43,7 +46,8 @@ static enum err read_party(struct party_record *p, json_t *value)
 {
     struct json_in in;
     TRY(json_in_object(&in, value, "parties[]"));
-    TRY(json_in_text(&in, "subject", JSON_REQUIRED, p->person.subject, sizeof(p->person.subject)));
+    TRY(json_in_text(&in, "subject", JSON_REQUIRED, p->person.subject,
+                     sizeof(p->person.subject)));
     TRY(json_in_text(&in, "issuer", JSON_OPTIONAL, p->person.issuer, sizeof(p->person.issuer)));
     TRY(json_in_text(&in, "role", JSON_REQUIRED, p->role, sizeof(p->role)));
     TRY(json_in_text(&in, "kind", JSON_OPTIONAL, p->kind, sizeof(p->kind)));
@@ -80,7 +84,8 @@ static enum err read_draft(json_t *body, bool whole, struct claim_draft *d)
     TRY(json_in_object(&in, body, "claim"));
     if (whole) {
         json_t *claimant = NULL;
-        TRY(json_in_text(&in, "external_reference", need, c->external_reference, sizeof(c->external_reference)));
+        TRY(json_in_text(&in, "external_reference", need, c->external_reference,
+                         sizeof(c->external_reference)));
         TRY(json_in_text(&in, "benefit", need, c->benefit, sizeof(c->benefit)));
         TRY(json_in_child(&in, "claimant", need, &claimant));
         TRY(read_claimant(c, claimant));
@@ -161,7 +166,8 @@ const struct api_call CLAIM_GET = {get_run};
 
 static enum err list_run(struct http_exchange *x, const struct principal *p)
 {
-    static const char *const KNOWN[] = {"external_reference", "assigned_to", "stage", "cursor", "limit", NULL};
+    static const char *const KNOWN[] = {
+        "external_reference", "assigned_to", "stage", "cursor", "limit", NULL};
     struct claim_query q = {.external_reference = http_query(x, "external_reference"),
                             .stage = http_query(x, "stage")};
     const char *assigned = http_query(x, "assigned_to");
@@ -215,7 +221,8 @@ static enum err history_run(struct http_exchange *x, const struct principal *p)
     TRY(api_query_known(x, KNOWN));
     TRY(api_page(x, HISTORY_STANDARD, HISTORY_PAGE_MAX, &limit, &cursor));
     TRY(api_id(x, "claim", &id));
-    TRY(history_of_claim(api_of(x)->evidence, p, &id, entry_after(&cursor), limit, &events, &next));
+    TRY(history_of_claim(api_of(x)->evidence, p, &id, entry_after(&cursor), limit, &events,
+                         &next));
     json_t *body = json_object();
     json_put(body, "events", events);
     if (next != UINT64_MAX) {

@@ -1,4 +1,5 @@
-/* GET and HEAD of an artefact's content: ranges, validators, digests, and the headers that keep a browser from making anything of it. */
+/* GET and HEAD of an artefact's content: ranges, validators, digests, and the headers that keep
+ * a browser from making anything of it. */
 #include "gateway/base/encode.h"
 #include "gateway/base/log.h"
 #include "gateway/evidence/retrieve.h"
@@ -12,7 +13,8 @@
 
 enum { ETAG_SIZE = 80, DISPOSITION_SIZE = 1200 };
 
-static void put_headers(struct http_exchange *x, const struct artefact_record *a, const char *etag)
+static void put_headers(struct http_exchange *x, const struct artefact_record *a,
+                        const char *etag)
 {
     char digest[80], disposition[DISPOSITION_SIZE];
     field_digest_write(a->sha256, digest);
@@ -55,7 +57,8 @@ static void delivery_release(void *ctx)
     free(d);
 }
 
-/* Which bytes: the whole, or one range. Several ranges are answered with the whole, as RFC 9110 permits. */
+/* Which bytes: the whole, or one range. Several ranges are answered with the whole, as RFC 9110
+ * permits. */
 static enum range_outcome range_wanted(struct http_exchange *x, const struct artefact_record *a,
                                        const char *etag, struct field_range *out)
 {
@@ -93,8 +96,8 @@ static enum err reply_bytes(struct http_exchange *x, struct retrieval *r,
     d->length = range->last - range->first + 1;
     if (partial) {
         char value[96];
-        (void)snprintf(value, sizeof(value), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, range->first,
-                       range->last, a->size);
+        (void)snprintf(value, sizeof(value), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
+                       range->first, range->last, a->size);
         http_reply_header(x, "Content-Range", value);
     }
     struct http_source source = {.read = delivery_read, .release = delivery_release, .ctx = d};
@@ -111,7 +114,8 @@ static enum err reply_head(struct http_exchange *x, const struct artefact_record
 }
 
 static enum err reply_content(struct http_exchange *x, const struct principal *p,
-                              const struct artefact_record *a, enum purpose purpose, const char *etag)
+                              const struct artefact_record *a, enum purpose purpose,
+                              const char *etag)
 {
     struct field_range range;
     enum range_outcome wanted = range_wanted(x, a, etag, &range);

@@ -43,7 +43,8 @@ static json_t *proof_json(const struct merkle_proof *proof)
     return list;
 }
 
-/* ?leaf=N: inclusion of an entry; ?from=N: consistency with the tree of N entries; both against ?size= or the newest checkpoint. */
+/* ?leaf=N: inclusion of an entry; ?from=N: consistency with the tree of N entries; both against
+ * ?size= or the newest checkpoint. */
 static enum err proof_find(struct http_exchange *x, const struct principal *p, json_t *body,
                            struct log_proof *proof)
 {
@@ -58,7 +59,8 @@ static enum err proof_find(struct http_exchange *x, const struct principal *p, j
         return refuse_because(REFUSAL_INVALID_REQUEST, "say either leaf= or from=");
     json_put_int(body, by_leaf ? "leaf" : "from", (json_int_t)(by_leaf ? leaf : from));
     struct evidence *ev = api_of(x)->evidence;
-    return by_leaf ? transparency_inclusion(ev, p, leaf, proof) : transparency_consistency(ev, p, from, proof);
+    return by_leaf ? transparency_inclusion(ev, p, leaf, proof)
+                   : transparency_consistency(ev, p, from, proof);
 }
 
 static enum err proof_run(struct http_exchange *x, const struct principal *p)

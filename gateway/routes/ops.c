@@ -12,7 +12,8 @@ static const int64_t LATENCY_MS[] = {1, 5, 10, 50, 100, 500, 1000, 10000};
 enum { LATENCY_BUCKETS = sizeof(LATENCY_MS) / sizeof(LATENCY_MS[0]) };
 
 struct route_count {
-    _Atomic uint64_t by_class[STATUS_CLASSES], bytes_in, bytes_out, took_ms, latency[LATENCY_BUCKETS + 1];
+    _Atomic uint64_t by_class[STATUS_CLASSES], bytes_in, bytes_out, took_ms,
+        latency[LATENCY_BUCKETS + 1];
 };
 struct request_metrics {
     const struct http_route *routes;
@@ -20,7 +21,8 @@ struct request_metrics {
     struct route_count counts[]; /* one for each route, one more for what matched none */
 };
 
-enum err request_metrics_new(const struct http_route *routes, size_t n, struct request_metrics **out)
+enum err request_metrics_new(const struct http_route *routes, size_t n,
+                             struct request_metrics **out)
 {
     struct request_metrics *m = calloc(1, sizeof(*m) + (n + 1) * sizeof(m->counts[0]));
     if (!m)
@@ -36,8 +38,8 @@ void request_metrics_free(struct request_metrics *m)
     free(m);
 }
 
-void request_metrics_count(struct request_metrics *m, const struct http_route *route, int status,
-                           uint64_t in, uint64_t out, int64_t took_ms)
+void request_metrics_count(struct request_metrics *m, const struct http_route *route,
+                           int status, uint64_t in, uint64_t out, int64_t took_ms)
 {
     size_t at = route ? (size_t)(route - m->routes) : m->n;
     assert(at <= m->n);
@@ -60,14 +62,16 @@ static const char *count_name(const struct request_metrics *m, size_t at)
 
 static enum err print_classes(const struct request_metrics *m, struct buf *out)
 {
-    TRY(buf_append_str(out, "# HELP evidence_requests_total Requests by route and class of status (0: gone before an answer).\n"
+    TRY(buf_append_str(out, "# HELP evidence_requests_total Requests by route and class of "
+                            "status (0: gone before an answer).\n"
                             "# TYPE evidence_requests_total counter\n"));
     for (size_t at = 0; at <= m->n; at++) {
-        for (size_t class = 0; class < STATUS_CLASSES; class++) {
+        for (size_t class = 0; class < STATUS_CLASSES; class ++) {
             uint64_t n = atomic_load(&m->counts[at].by_class[class]);
             if (n > 0)
-                TRY(buf_printf(out, "evidence_requests_total{route=\"%s\",status=\"%zuxx\"} %" PRIu64 "\n",
-                               count_name(m, at), class, n));
+                TRY(buf_printf(
+                    out, "evidence_requests_total{route=\"%s\",status=\"%zuxx\"} %" PRIu64 "\n",
+                    count_name(m, at), class, n));
         }
     }
     return ERR_OK;
@@ -79,14 +83,18 @@ static enum err print_latency_of(const struct request_metrics *m, size_t at, str
     const struct route_count *c = &m->counts[at];
     for (size_t b = 0; b < LATENCY_BUCKETS; b++) {
         sum += atomic_load(&c->latency[b]);
-        TRY(buf_printf(out, "evidence_request_seconds_bucket{route=\"%s\",le=\"%g\"} %" PRIu64 "\n", count_name(m, at),
-                       (double)LATENCY_MS[b] / 1000.0, sum));
+        TRY(buf_printf(out,
+                       "evidence_request_seconds_bucket{route=\"%s\",le=\"%g\"} %" PRIu64 "\n",
+                       count_name(m, at), (double)LATENCY_MS[b] / 1000.0, sum));
     }
     sum += atomic_load(&c->latency[LATENCY_BUCKETS]);
-    TRY(buf_printf(out, "evidence_request_seconds_bucket{route=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", count_name(m, at), sum));
+    TRY(buf_printf(out,
+                   "evidence_request_seconds_bucket{route=\"%s\",le=\"+Inf\"} %" PRIu64 "\n",
+                   count_name(m, at), sum));
     TRY(buf_printf(out, "evidence_request_seconds_sum{route=\"%s\"} %.3f\n", count_name(m, at),
                    (double)atomic_load(&c->took_ms) / 1000.0));
-    return buf_printf(out, "evidence_request_seconds_count{route=\"%s\"} %" PRIu64 "\n", count_name(m, at), sum);
+    return buf_printf(out, "evidence_request_seconds_count{route=\"%s\"} %" PRIu64 "\n",
+                      count_name(m, at), sum);
 }
 
 static enum err print_requests(const struct request_metrics *m, struct buf *out)
@@ -149,13 +157,26 @@ static void metrics(struct http_exchange *x)
     if (e == ERR_OK)
         http_reply_bytes(x, 200, "text/plain; version=0.0.4; charset=utf-8", out.data, out.len);
     else
-        http_reply_problem(x, 500, "internal", "Something went wrong here", err_message(e), NULL);
+        http_reply_problem(x, 500, "internal", "Something went wrong here", err_message(e),
+                           NULL);
 }
 
 static const struct http_route ROUTES[] = {
-    {.method = "GET", .pattern = "/healthz", .name = "ops.healthz", .body = BODY_NONE, .handle = healthz},
-    {.method = "GET", .pattern = "/readyz", .name = "ops.readyz", .body = BODY_NONE, .handle = readyz},
-    {.method = "GET", .pattern = "/metrics", .name = "ops.metrics", .body = BODY_NONE, .handle = metrics},
+    {.method = "GET",
+     .pattern = "/healthz",
+     .name = "ops.healthz",
+     .body = BODY_NONE,
+     .handle = healthz},
+    {.method = "GET",
+     .pattern = "/readyz",
+     .name = "ops.readyz",
+     .body = BODY_NONE,
+     .handle = readyz},
+    {.method = "GET",
+     .pattern = "/metrics",
+     .name = "ops.metrics",
+     .body = BODY_NONE,
+     .handle = metrics},
 };
 
 const struct http_route *ops_routes(size_t *n)

@@ -1,4 +1,5 @@
-/* The operations listener: /healthz (it runs), /readyz (every part it needs, by name), /metrics (Prometheus text format 0.0.4). Loopback by default, no personal data. */
+/* The operations listener: /healthz (it runs), /readyz (every part it needs, by name), /metrics
+ * (Prometheus text format 0.0.4). Loopback by default, no personal data. */
 #ifndef GATEWAY_ROUTES_OPS_H
 #define GATEWAY_ROUTES_OPS_H
 
@@ -19,12 +20,13 @@ struct ops_gauge { /* one sample */
 };
 
 struct request_metrics;
-MUST_USE enum err request_metrics_new(const struct http_route *routes, size_t n, struct request_metrics **out);
+MUST_USE enum err request_metrics_new(const struct http_route *routes, size_t n,
+                                      struct request_metrics **out);
 void request_metrics_free(struct request_metrics *m);
 DEFINE_AUTO(struct request_metrics, request_metrics_free);
 /* For http_server_config.finished. */
-void request_metrics_count(struct request_metrics *m, const struct http_route *route, int status, uint64_t in, uint64_t out,
-                           int64_t took_ms);
+void request_metrics_count(struct request_metrics *m, const struct http_route *route,
+                           int status, uint64_t in, uint64_t out, int64_t took_ms);
 
 struct ops { /* http_context of the operations listener */
     struct ops_check checks[OPS_CHECKS_MAX];

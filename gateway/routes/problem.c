@@ -1,4 +1,5 @@
-/* Errors as RFC 9457 problems: one table from the domain's refusals to statuses, and the page that each `type` leads to. */
+/* Errors as RFC 9457 problems: one table from the domain's refusals to statuses, and the page
+ * that each `type` leads to. */
 #include "gateway/base/log.h"
 #include "gateway/routes/api.h"
 
@@ -36,7 +37,8 @@ static void reply(struct http_exchange *x, enum refusal r, const char *detail)
     http_reply_problem(x, STATUS[r], refusal_name(r), refusal_words(r), detail, NULL);
 }
 
-/* What the world did, as the nearest refusal; a fault of ours tells nothing of itself but goes to the log. */
+/* What the world did, as the nearest refusal; a fault of ours tells nothing of itself but goes
+ * to the log. */
 static enum refusal refusal_for(enum err e)
 {
     if (e == ERR_INVALID)
@@ -61,11 +63,13 @@ void api_problem(struct http_exchange *x, enum err e)
     }
     enum refusal r = refusal_for(e);
     if (e != ERR_INVALID && e != ERR_TOO_LARGE)
-        log_event(LOG_ERROR, "request.failed", log_str("route", http_route_of(x)->name), log_err(e));
+        log_event(LOG_ERROR, "request.failed", log_str("route", http_route_of(x)->name),
+                  log_err(e));
     if (r != REFUSAL_NONE)
         reply(x, r, e == ERR_INVALID ? err_message(e) : refusal_words(r));
     else
-        http_reply_problem(x, 500, "internal", "Something went wrong here", "The fault is ours and has been logged", NULL);
+        http_reply_problem(x, 500, "internal", "Something went wrong here",
+                           "The fault is ours and has been logged", NULL);
 }
 
 /* --- the pages ---------------------------------------------------------------------------- */
@@ -74,12 +78,13 @@ static void page_reply(struct http_exchange *x, const char *name, const char *wo
 {
     AUTO_CLEAR(buf_clear) struct buf page;
     buf_init(&page, 4096);
-    enum err e = buf_printf(&page,
-                            "<!DOCTYPE html>\n<html lang=\"en-GB\"><head><meta charset=\"utf-8\">"
-                            "<title>%s</title></head>\n<body><main><h1>%s</h1>\n"
-                            "<p>Problem type <code>/problems/%s</code>, answered with status %d.</p>"
-                            "</main></body></html>\n",
-                            words, words, name, status);
+    enum err e =
+        buf_printf(&page,
+                   "<!DOCTYPE html>\n<html lang=\"en-GB\"><head><meta charset=\"utf-8\">"
+                   "<title>%s</title></head>\n<body><main><h1>%s</h1>\n"
+                   "<p>Problem type <code>/problems/%s</code>, answered with status %d.</p>"
+                   "</main></body></html>\n",
+                   words, words, name, status);
     if (e == ERR_OK)
         http_reply_bytes(x, 200, "text/html; charset=utf-8", page.data, page.len);
     else

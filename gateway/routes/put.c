@@ -1,4 +1,5 @@
-/* POST /v1/claims/{claim}/artefacts with a raw body: the request's head becomes an upload_request, its body goes through. */
+/* POST /v1/claims/{claim}/artefacts with a raw body: the request's head becomes an
+ * upload_request, its body goes through. */
 #include "gateway/base/clock.h"
 #include "gateway/evidence/upload.h"
 #include "gateway/http/fields.h"
@@ -11,7 +12,8 @@
 
 /* --- the head ----------------------------------------------------------------------------- */
 
-static enum err text_argument(const struct http_exchange *x, const char *name, char *out, size_t cap)
+static enum err text_argument(const struct http_exchange *x, const char *name, char *out,
+                              size_t cap)
 {
     const char *value = http_query(x, name);
     if (!value)
@@ -20,7 +22,8 @@ static enum err text_argument(const struct http_exchange *x, const char *name, c
         return refuse_because(REFUSAL_INVALID_REQUEST, "%s is too long", name);
     for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
         if (*c < 0x20 || *c == 0x7f)
-            return refuse_because(REFUSAL_INVALID_REQUEST, "%s holds a control character", name);
+            return refuse_because(REFUSAL_INVALID_REQUEST, "%s holds a control character",
+                                  name);
     }
     memcpy(out, value, strlen(value) + 1);
     return ERR_OK;
@@ -42,7 +45,8 @@ static enum err recording_arguments(const struct http_exchange *x, struct upload
     return time_argument(x, "recording_stopped_at", &rq->recording_stopped_at);
 }
 
-/* Repr-Digest is of the representation, Content-Digest of this message's content: here they are the same bytes. */
+/* Repr-Digest is of the representation, Content-Digest of this message's content: here they are
+ * the same bytes. */
 static enum err digest_field(const char *value, struct upload_request *rq)
 {
     bool present = false;
@@ -66,7 +70,8 @@ static enum err head_fields(const struct http_exchange *x, struct upload_request
     const char *key = http_header(x, "Idempotency-Key");
     const char *coding = http_header(x, "Content-Encoding");
     if (coding && strcasecmp(coding, "identity") != 0)
-        return refuse_because(REFUSAL_TYPE_NOT_ALLOWED, "send the file as it is, without Content-Encoding");
+        return refuse_because(REFUSAL_TYPE_NOT_ALLOWED,
+                              "send the file as it is, without Content-Encoding");
     if (type)
         TRY(field_media_type(type, rq->media_type, sizeof(rq->media_type)));
     if (strncmp(rq->media_type, "multipart/", 10) == 0)
@@ -82,8 +87,9 @@ _Static_assert((int)IDEMPOTENCY_KEY_MAX == (int)FIELD_KEY_MAX, "a key fits its r
 
 static enum err request_read(const struct http_exchange *x, struct upload_request *rq)
 {
-    static const char *const KNOWN[] = {"kind", "description", "assessment", "recording_started_at",
-                                        "recording_stopped_at", NULL};
+    static const char *const KNOWN[] = {
+        "kind", "description", "assessment", "recording_started_at", "recording_stopped_at",
+        NULL};
     memset(rq, 0, sizeof(*rq));
     if (uuid_parse(http_param(x, "claim"), &rq->claim) != ERR_OK)
         return refuse(REFUSAL_CLAIM_NOT_FOUND);
@@ -148,7 +154,8 @@ void put_finish(struct http_exchange *x)
     struct upload_request trailer = {.has_digest = false};
     struct upload *upload = http_state(x);
     AUTO_FREE struct upload_result *result = calloc(1, sizeof(*result));
-    enum err e = result ? digest_field(http_trailer(x, "Repr-Digest"), &trailer) : err_set(ERR_NOMEM, "upload");
+    enum err e = result ? digest_field(http_trailer(x, "Repr-Digest"), &trailer)
+                        : err_set(ERR_NOMEM, "upload");
     if (e == ERR_OK && trailer.has_digest)
         upload_expect_digest(upload, trailer.digest);
     if (e == ERR_OK)

@@ -1,18 +1,19 @@
-/* The API as one table: every path the gateway answers on its public listener. docs/openapi.yaml describes the same rows; a test compares the two. */
+/* The API as one table: every path the gateway answers on its public listener.
+ * docs/openapi.yaml describes the same rows; a test compares the two. */
 #include "gateway/routes/api.h"
 
 enum { JSON_BODY_MAX = 64 * 1024 };
 
-#define READ(path, label, call)                                                                    \
-    {.method = "GET", .pattern = path, .name = label, .body = BODY_NONE, .handle = api_handle, .meta = &(call)}
-#define WRITE(verb, path, label, call)                                                             \
-    {.method = verb,                                                                               \
-     .pattern = path,                                                                              \
-     .name = label,                                                                                \
-     .body = BODY_COLLECT,                                                                         \
-     .body_max = JSON_BODY_MAX,                                                                    \
-     .handle = api_handle,                                                                         \
-     .meta = &(call)}
+#define READ(path, label, call)                                                                \
+    {                                                                                          \
+        .method = "GET", .pattern = path, .name = label, .body = BODY_NONE,                    \
+        .handle = api_handle, .meta = &(call)                                                  \
+    }
+#define WRITE(verb, path, label, call)                                                         \
+    {                                                                                          \
+        .method = verb, .pattern = path, .name = label, .body = BODY_COLLECT,                  \
+        .body_max = JSON_BODY_MAX, .handle = api_handle, .meta = &(call)                       \
+    }
 
 static const struct http_route ROUTES[] = {
     WRITE("POST", "/v1/claims", "claim.create", CLAIM_CREATE),

@@ -63,7 +63,8 @@ json_t *view_claim(const struct claim_view *v)
     json_put_time(o, "updated_at", v->record.updated_at);
     if (v->personal)
         put_personal(o, v);
-    /* special rules mean a terminal illness: claimant and representative must not learn it here */
+    /* special rules mean a terminal illness: claimant and representative must not learn it here
+     */
     if (v->special)
         json_put_bool(o, "special_rules", v->record.special_rules);
     return o;
@@ -151,7 +152,8 @@ json_t *view_assessment(const struct assessment_view *v, const struct principal 
     json_t *recordings = json_array();
     for (size_t i = 0; i < v->n_recordings; i++) {
         const struct artefact_record *a = &v->recordings[i];
-        bool mine = strcmp(a->uploader.issuer, p->issuer) == 0 && strcmp(a->uploader.subject, p->subject) == 0;
+        bool mine = strcmp(a->uploader.issuer, p->issuer) == 0 &&
+                    strcmp(a->uploader.subject, p->subject) == 0;
         if (!a->harmful)
             (void)json_array_append_new(recordings, view_artefact(a, mine));
     }

@@ -1,4 +1,5 @@
-/* The JSON that callers see, made from the domain's views (shapes: docs/openapi.yaml). New references. */
+/* The JSON that callers see, made from the domain's views (shapes: docs/openapi.yaml). New
+ * references. */
 #ifndef GATEWAY_ROUTES_VIEW_H
 #define GATEWAY_ROUTES_VIEW_H
 
@@ -15,6 +16,7 @@ json_t *view_assessment(const struct assessment_view *v, const struct principal 
 json_t *view_assessment_new(const struct assessment_record *a);
 json_t *view_choice_event(const struct choice_event *e);
 json_t *view_consent(const struct consent_record *c);
-void view_put_id(json_t *object, const char *name, const struct uuid *id); /* null for the nil id */
+void view_put_id(json_t *object, const char *name,
+                 const struct uuid *id); /* null for the nil id */
 
 #endif

@@ -1,4 +1,5 @@
-/* The recording choice: every order of up to five events is the same choice, and the invariant of the domain holds in all of them. */
+/* The recording choice: every order of up to five events is the same choice, and the invariant
+ * of the domain holds in all of them. */
 #include "gateway/evidence/choice.h"
 #include "tests/support/suite.h"
 
@@ -15,7 +16,8 @@ static struct choice_event event(const char *name, int64_t effective_at)
 
 START_TEST(states_follow_from_effective_times)
 {
-    struct choice_event events[] = {event("notice", 10), event("opt_out", 20), event("opt_in", 30)};
+    struct choice_event events[] = {event("notice", 10), event("opt_out", 20),
+                                    event("opt_in", 30)};
     ck_assert_int_eq(choice_state_at(events, 3, 9), CHOICE_NO_NOTICE);
     ck_assert_int_eq(choice_state_at(events, 3, 10), CHOICE_NOTICED);
     ck_assert_int_eq(choice_state_at(events, 3, 20), CHOICE_OPTED_OUT);
@@ -49,7 +51,8 @@ START_TEST(verdicts)
     ck_assert_int_eq(recording_verdict(noticed, 1, 0, 9), RECORDING_QUARANTINED);
     ck_assert_int_eq(recording_verdict(NULL, 0, 5, 9), RECORDING_QUARANTINED);
 
-    struct choice_event during[] = {event("notice", 1), event("opt_out", 7), event("opt_in", 8)};
+    struct choice_event during[] = {event("notice", 1), event("opt_out", 7),
+                                    event("opt_in", 8)};
     ck_assert_int_eq(recording_verdict(during, 3, 5, 9), RECORDING_REFUSED);
     ck_assert_int_eq(recording_verdict(during, 3, 8, 9), RECORDING_ALLOWED);
     ck_assert_int_eq(recording_verdict(during, 3, 1, 6), RECORDING_ALLOWED);
@@ -59,8 +62,8 @@ START_TEST(verdicts)
 }
 END_TEST
 
-/* The invariant: allowed only if no opt-out was effective at or before the start without a later opt-in by then. Checked from the events' own
- * definition, not by the code under test. */
+/* The invariant: allowed only if no opt-out was effective at or before the start without a
+ * later opt-in by then. Checked from the events' own definition, not by the code under test. */
 static bool opted_out_by(const struct choice_event *events, size_t n, int64_t at)
 {
     for (size_t i = 0; i < n; i++) {
@@ -68,8 +71,9 @@ static bool opted_out_by(const struct choice_event *events, size_t n, int64_t at
             continue;
         bool undone = false;
         for (size_t k = 0; k < n; k++) {
-            undone = undone || (strcmp(events[k].event, "opt_in") == 0 && events[k].effective_at <= at &&
-                                events[k].effective_at > events[i].effective_at);
+            undone = undone ||
+                     (strcmp(events[k].event, "opt_in") == 0 && events[k].effective_at <= at &&
+                      events[k].effective_at > events[i].effective_at);
         }
         if (!undone)
             return true;
@@ -77,7 +81,8 @@ static bool opted_out_by(const struct choice_event *events, size_t n, int64_t at
     return false;
 }
 
-static void check_orders(struct choice_event *events, size_t at, enum recording_verdict expected)
+static void check_orders(struct choice_event *events, size_t at,
+                         enum recording_verdict expected)
 {
     if (at == EVENTS) {
         ck_assert_int_eq(recording_verdict(events, EVENTS, 3, 4), expected);

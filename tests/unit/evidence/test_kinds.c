@@ -1,4 +1,5 @@
-/* The policy table: what ships is read whole; what is half understood is refused with its place. */
+/* The policy table: what ships is read whole; what is half understood is refused with its
+ * place. */
 #include "gateway/evidence/claim.h"
 #include "gateway/evidence/kinds.h"
 #include "tests/support/suite.h"
@@ -19,8 +20,9 @@ static enum err load_text(const char *text, struct kinds *out)
     return e;
 }
 
-#define ROW(name, more)                                                                            \
-    "{ name = \"" name "\"; max_bytes = 10L; roles = [\"claimant\"]; types = [\"text/plain\"];"    \
+#define ROW(name, more)                                                                        \
+    "{ name = \"" name                                                                         \
+    "\"; max_bytes = 10L; roles = [\"claimant\"]; types = [\"text/plain\"];"                   \
     " words = \"TXT\"; harmful = false; recording = false; " more "}"
 
 START_TEST(the_shipped_table)
@@ -32,7 +34,8 @@ START_TEST(the_shipped_table)
     ck_assert_ptr_nonnull(report);
     ck_assert(report->harmful && !report->recording);
     ck_assert_uint_eq(report->roles, 1u << ROLE_HEALTH_PROFESSIONAL);
-    ck_assert(kind_allows_type(report, "application/pdf") && !kind_allows_type(report, "image/png"));
+    ck_assert(kind_allows_type(report, "application/pdf") &&
+              !kind_allows_type(report, "image/png"));
     ck_assert(kinds_find(&k, "assessment_audio")->recording);
     ck_assert_ptr_null(kinds_find(&k, "nothing"));
 }
@@ -52,17 +55,23 @@ START_TEST(refused_files)
         {"kinds = ({ name = \"a\"; words = \"x\"; });", "max_bytes"},
         {"kinds = ({ name = \"a\"; words = \"x\"; max_bytes = 0; });", "max_bytes"},
         {"kinds = ({ name = \"a\"; words = \"x\"; max_bytes = 1L; });", "harmful"},
-        {"kinds = ({ name = \"a\"; words = \"x\"; max_bytes = 1L; harmful = true; recording = true; });", "roles"},
-        {"kinds = ({ name = \"a\"; words = \"x\"; max_bytes = 1L; harmful = true; recording = true;"
-         " roles = [\"king\"]; });", "king"},
-        {"kinds = ({ name = \"a\"; words = \"x\"; max_bytes = 1L; harmful = true; recording = true;"
-         " roles = [\"claimant\"]; types = [\"pdf\"]; });", "media type"},
+        {"kinds = ({ name = \"a\"; words = \"x\"; max_bytes = 1L; harmful = true; recording = "
+         "true; });",
+         "roles"},
+        {"kinds = ({ name = \"a\"; words = \"x\"; max_bytes = 1L; harmful = true; recording = "
+         "true;"
+         " roles = [\"king\"]; });",
+         "king"},
+        {"kinds = ({ name = \"a\"; words = \"x\"; max_bytes = 1L; harmful = true; recording = "
+         "true;"
+         " roles = [\"claimant\"]; types = [\"pdf\"]; });",
+         "media type"},
     };
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
         struct kinds k;
         ck_assert_msg(load_text(CASES[i].text, &k) == ERR_INVALID, "case %zu was taken", i);
-        ck_assert_msg(strstr(err_message(ERR_INVALID), CASES[i].says) != NULL, "case %zu says: %s", i,
-                      err_message(ERR_INVALID));
+        ck_assert_msg(strstr(err_message(ERR_INVALID), CASES[i].says) != NULL,
+                      "case %zu says: %s", i, err_message(ERR_INVALID));
     }
     struct kinds k;
     ck_assert_int_eq(load_text("kinds = (" ROW("a", "") ");", &k), ERR_OK);
@@ -74,8 +83,9 @@ START_TEST(national_insurance_numbers)
 {
     char out[NINO_MAX + 1];
     static const char *const GOOD[] = {"AB123456C", "ab 12 34 56 c", "JG103759A"};
-    static const char *const BAD[] = {"",          "QQ123456C", "AO123456C", "BG123456A", "GB123456A", "ZZ123456A",
-                                      "AB12345C",  "AB1234567", "AB123456E", "DA123456A", "AB1234565C", "1B123456C",
+    static const char *const BAD[] = {"",          "QQ123456C", "AO123456C",  "BG123456A",
+                                      "GB123456A", "ZZ123456A", "AB12345C",   "AB1234567",
+                                      "AB123456E", "DA123456A", "AB1234565C", "1B123456C",
                                       "AB12X456C", "TN123456A", "NK123456A"};
     for (size_t i = 0; i < ARRAY_LEN(GOOD); i++)
         ck_assert_int_eq(nino_clean(GOOD[i], out), ERR_OK);
@@ -88,5 +98,6 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN("evidence/kinds", the_shipped_table, refused_files, national_insurance_numbers);
+    return SUITE_RUN("evidence/kinds", the_shipped_table, refused_files,
+                     national_insurance_numbers);
 }

@@ -1,4 +1,5 @@
-/* The sealing pass: whatever the sizes of the pieces, the blob opens to the same bytes, with and without the worker. */
+/* The sealing pass: whatever the sizes of the pieces, the blob opens to the same bytes, with
+ * and without the worker. */
 #include "gateway/evidence/seal.h"
 
 #include "crypto/checksum.h"
@@ -44,7 +45,8 @@ static void check_opens(struct blob_store *store, const struct uuid *id, uint64_
     for (uint64_t k = 0; k < age_chunk_count(size); k++) {
         bool last = k + 1 == age_chunk_count(size);
         size_t len = last ? (size_t)(size - k * AGE_CHUNK_SIZE) : AGE_CHUNK_SIZE;
-        ck_assert_int_eq(blob_read(reader, age_chunk_offset(k), in, len + AGE_TAG_SIZE), ERR_OK);
+        ck_assert_int_eq(blob_read(reader, age_chunk_offset(k), in, len + AGE_TAG_SIZE),
+                         ERR_OK);
         ck_assert_int_eq(checksum_update(&sum, in, len + AGE_TAG_SIZE), ERR_OK);
         ck_assert_int_eq(age_open_chunk(stream, k, last, in, len + AGE_TAG_SIZE, out), ERR_OK);
         for (size_t i = 0; i < len; i += 997)
@@ -59,7 +61,8 @@ static void check_opens(struct blob_store *store, const struct uuid *id, uint64_
     free(out);
 }
 
-static void seal_size(struct sealer_pool *pool, struct blob_store *store, uint64_t size, size_t piece)
+static void seal_size(struct sealer_pool *pool, struct blob_store *store, uint64_t size,
+                      size_t piece)
 {
     struct sealer *s = NULL;
     struct blob_writer *w = NULL;
@@ -97,8 +100,8 @@ START_TEST(every_boundary_opens_again)
     struct blob_store *store = store_make(path);
     struct sealer_pool *pool = NULL;
     ck_assert_int_eq(sealer_pool_new(2, 1, &pool), ERR_OK);
-    static const uint64_t SIZES[] = {0,      1,      65535,  65536,  65537,   131072, 262143,
-                                     262144, 262145, 524288, 524289, 5000000};
+    static const uint64_t SIZES[] = {0,      1,      65535,  65536,  65537,  131072,
+                                     262143, 262144, 262145, 524288, 524289, 5000000};
     for (size_t i = 0; i < ARRAY_LEN(SIZES); i++) {
         seal_size(pool, store, SIZES[i], 16384);
         seal_size(pool, store, SIZES[i], 1000003);
