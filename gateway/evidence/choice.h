@@ -8,8 +8,11 @@
  * notice.
  *
  * A recording [started, stopped] against the events on record:
- *   refused      opted out at its start, or an opt-out became effective before its end, or the
- * claimant is opted out now quarantined  no notice was effective at its start allowed      else
+ *   refused      opted out at its start, or an opt-out became effective before its end, or
+ *                the claimant is opted out now
+ *   quarantined  no notice was effective at its start
+ *   allowed      else
+ *
  * An opt-out restricts every recording of the assessment that is already there; an opt-in
  * releases nothing by itself. The committer runs one transaction after the other, so of an
  * upload and an opt-out one comes first, and either order ends without an available recording.
