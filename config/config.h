@@ -53,6 +53,9 @@ MUST_USE enum err config_load(const char *path, struct config **out);
 MUST_USE enum err config_defaults(struct config **out);
 void config_free(struct config *c);
 DEFINE_AUTO(struct config, config_free);
+/* The same for a fresh (zeroed) row of a list that the config is to own. */
+MUST_USE enum err config_issuer_defaults(struct config_issuer *row);
+MUST_USE enum err config_certificate_defaults(struct config_certificate *row);
 /* Replaces a text, path, choice or list field of a config; `field` is the address of a member.
  * Copies. */
 MUST_USE enum err config_set(const char **field, const char *value);

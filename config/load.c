@@ -35,6 +35,16 @@ static void table_clear(const struct setting_table *t, void *base)
         setting_clear(&t->rows[i], base);
 }
 
+enum err config_issuer_defaults(struct config_issuer *row)
+{
+    return table_defaults(&issuers_table, row);
+}
+
+enum err config_certificate_defaults(struct config_certificate *row)
+{
+    return table_defaults(&certificates_table, row);
+}
+
 void config_free(struct config *c)
 {
     if (!c)

@@ -1,0 +1,19 @@
+/* Between cmd_log.c (the tree) and cmd_log_records.c (the records against it). */
+#ifndef GATEWAY_CMD_LOG_H
+#define GATEWAY_CMD_LOG_H
+
+#include "gateway/offline.h"
+
+struct log_check {
+    struct offline *o;
+    bool verbose;
+    uint64_t records, erased, unlawful;
+    struct progress bar;
+};
+/* kind "erased" is lawful, all else is not. */
+void log_finding(struct log_check *c, const char *kind, uint64_t index, const char *message);
+/* Every artefact, choice and consent has its entry, which says the same; an artefact's status
+ * follows from its entries. */
+MUST_USE enum err log_check_records(struct log_check *c);
+
+#endif
