@@ -165,6 +165,8 @@ static enum err domain_open(struct gateway *g)
     setup_evidence(g->config, &config);
     setup_auth(g->setup, &auth);
     TRY(evidence_new(&config, &parts, &g->evidence));
+    if (ledger_health(g->ledger) == ERR_OK)
+        TRY(evidence_announce(g->evidence, g->kinds.sha256));
     TRY(evidence_sweep(g->evidence, &removed));
     if (removed > 0)
         log_event(LOG_INFO, "sweep", log_int("removed", (int64_t)removed));

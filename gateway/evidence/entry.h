@@ -2,11 +2,7 @@
  * committed to.
  *
  * Every entry has action, and where they apply actor ("<issuer>#<subject>"), role, claim,
- * artefact, kind, harmful. Actions (docs/log.md lists them with their members): claim.created
- * claim.updated - upload.committed upload.refused - read.opened read.closed read.denied -
- * link.made link.removed - assessment.created choice.notice choice.opt_out choice.opt_in
- * recording.restricted - consent.recorded - key.added key.rewrap key.retired artefact.exported
- * - policy.loaded gateway.started
+ * artefact, kind, harmful. docs/log.md lists the actions with their further members.
  */
 #ifndef GATEWAY_EVIDENCE_ENTRY_H
 #define GATEWAY_EVIDENCE_ENTRY_H

@@ -160,14 +160,40 @@ void evidence_free(struct evidence *ev)
     free(ev);
 }
 
+/* --- policy and keys, told to the log ------------------------------------------------------
+ */
+
+static enum err append_entry(struct commit_tx *tx, void *ctx)
+{
+    struct ledger_ref ref;
+    return ledger_append(tx, ctx, &ref);
+}
+
+enum err evidence_announce(struct evidence *ev, const uint8_t kinds_sha256[32])
+{
+    AUTO(json_free) json_t *entry = entry_new("gateway.started", NULL, ROLE_OPERATOR);
+    json_put_text(entry, "version", EG_VERSION);
+    entry_hex(entry, "kinds_sha256", kinds_sha256);
+    json_put_bool(entry, "inspection", ev->config.inspection);
+    json_put_bool(entry, "intake_only", ev->config.intake_only);
+    json_put_text(entry, "key", ev->keyring.keys[ev->keyring.active].id);
+    return evidence_commit(ev, append_entry, entry, NULL);
+}
+
 enum err evidence_reload(struct evidence *ev)
 {
     struct keyring fresh;
     TRY(keyring_read(ev->keyring_file, &fresh));
     pthread_rwlock_wrlock(&ev->keyring_lock);
+    bool same =
+        strcmp(fresh.keys[fresh.active].id, ev->keyring.keys[ev->keyring.active].id) == 0;
     ev->keyring = fresh;
     pthread_rwlock_unlock(&ev->keyring_lock);
-    return ERR_OK;
+    if (same)
+        return ERR_OK;
+    AUTO(json_free) json_t *entry = entry_new("key.active", NULL, ROLE_OPERATOR);
+    json_put_text(entry, "key", fresh.keys[fresh.active].id);
+    return evidence_commit(ev, append_entry, entry, NULL);
 }
 
 static enum err sweep_keys(struct commit_tx *tx, void *ctx)

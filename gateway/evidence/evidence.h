@@ -46,6 +46,10 @@ MUST_USE enum err evidence_new(const struct evidence_config *config,
 void evidence_free(
     struct evidence *ev); /* closes read sessions, writes what the scribe still holds */
 DEFINE_AUTO(struct evidence, evidence_free);
+/* Tells the log that the gateway runs, and by which policy: "gateway.started" with version, the
+ * SHA-256 of the kinds table as it was read, inspection, intake_only, the active service key.
+ * Logged again by evidence_reload when the active key changed ("key.active"). */
+MUST_USE enum err evidence_announce(struct evidence *ev, const uint8_t kinds_sha256[32]);
 /* The keyring file is read again (after keys add|rotate). */
 MUST_USE enum err evidence_reload(struct evidence *ev);
 /* Sweeps: expired read sessions are closed, idempotency keys forgotten. Called every few

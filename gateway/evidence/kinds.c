@@ -2,8 +2,16 @@
  * bounds refuses the file, because a policy that is half understood is no policy. */
 #include "gateway/evidence/kinds.h"
 
+#include "crypto/digest.h"
+#include "gateway/base/buf.h"
+
+#include <errno.h>
+#include <fcntl.h>
 #include <libconfig.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { KINDS_FILE_MAX = 256 * 1024 };
 
 static const char *const MEMBERS[] = {"name",  "max_bytes", "roles",    "types",
                                       "words", "harmful",   "recording"};
@@ -57,8 +65,10 @@ static enum err row_roles(config_setting_t *row, int at, uint32_t *out)
     config_setting_t *list = NULL;
     TRY(row_list(row, at, "roles", ROLE_COUNT, &list));
     for (int i = 0; i < config_setting_length(list); i++) {
+        const char *name = config_setting_get_string_elem(list, i);
         enum role role;
-        TRY(role_parse(config_setting_get_string_elem(list, i), &role));
+        if (role_parse(name, &role) != ERR_OK)
+            return err_set(ERR_INVALID, "kinds[%d].roles: there is no role \"%s\"", at, name);
         *out |= 1u << role;
     }
     return ERR_OK;
@@ -96,11 +106,29 @@ static enum err row_read(config_setting_t *row, int at, struct kind *k)
     return row_types(row, at, k);
 }
 
+/* The text is read once, hashed and parsed: what the log is told is what is in force. */
+static enum err file_text(const char *path, struct buf *out)
+{
+    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char piece[4096];
+    ssize_t n = 0;
+    if (fd < 0)
+        return err_set(ERR_INVALID, "%s: %s", path, strerror(errno));
+    while ((n = read(fd, piece, sizeof(piece))) > 0)
+        TRY(buf_append(out, piece, (size_t)n));
+    return n < 0 ? err_errno(path) : buf_append_byte(out, '\n');
+}
+
 enum err kinds_load(const char *path, struct kinds *out)
 {
     AUTO_CLEAR(config_clear) config_t file;
+    AUTO_CLEAR(buf_clear) struct buf text;
+    buf_init(&text, KINDS_FILE_MAX);
     config_init(&file);
-    if (!config_read_file(&file, path))
+    memset(out, 0, sizeof(*out));
+    TRY(file_text(path, &text));
+    TRY(sha256_once(text.data, text.len - 1, out->sha256));
+    if (!config_read_string(&file, buf_text(&text)))
         return err_set(ERR_INVALID, "%s:%d: %s", path, config_error_line(&file),
                        config_error_text(&file));
     config_setting_t *rows = config_lookup(&file, "kinds");
@@ -108,7 +136,6 @@ enum err kinds_load(const char *path, struct kinds *out)
     if (n < 1 || n > KINDS_MAX)
         return err_set(ERR_INVALID, "%s: wants `kinds`, a list of 1 to %d rows", path,
                        KINDS_MAX);
-    memset(out, 0, sizeof(*out));
     for (int i = 0; i < n; i++) {
         struct kind *k = &out->rows[out->n];
         TRY(row_read(config_setting_get_elem(rows, (unsigned)i), i, k));

@@ -4,8 +4,8 @@
  *
  *     kinds = (
  *       { name = "further_evidence"; max_bytes = 1073741824L; roles = ["claimant", ...];
- *         types = ["application/pdf", ...]; words = "PDF, JPG, ..."; harmful = false; recording
- * = false; }, ...
+ *         types = ["application/pdf", ...]; words = "PDF, JPG, ...";
+ *         harmful = false; recording = false; }, ...
  *     );
  */
 #ifndef GATEWAY_EVIDENCE_KINDS_H
@@ -29,6 +29,7 @@ struct kind {
 struct kinds {
     struct kind rows[KINDS_MAX];
     size_t n;
+    uint8_t sha256[32]; /* of the file as it was read: the policy's version, told to the log */
 };
 
 /* ERR_INVALID names the row and the member. */
