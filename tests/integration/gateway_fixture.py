@@ -35,6 +35,7 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 START_SECONDS = 60
 STOP_SECONDS = 60
 REQUEST_SECONDS = 60
+TOKEN_SECONDS = 3600
 
 
 def program(release=False):
@@ -178,7 +179,8 @@ class Gateway:
     def init(self):
         self.command("init", "--dir", self.dir, "--listen", "127.0.0.1:0",
                      "--ops-listen", "127.0.0.1:0")
-        return self
+        # The development set-up opens every claim to every assessor; tests are about the rule.
+        return self.setting("policy.assessors_any_claim", False)
 
     def edit(self, file, pattern, replacement, count=0):
         """Changes a setting in a file of the set-up; it has to be there."""
@@ -312,13 +314,16 @@ class Gateway:
     # --- callers -----------------------------------------------------------------------------
 
     def token(self, role, subject, ttl=None):
+        """Cached; one that was not asked to be short-lived is renewed in time."""
         key = (role, subject, ttl)
         with self.lock:
-            if key not in self.tokens:
-                argv = ["token", "--config", self.config, "--role", role, "--subject", subject]
-                argv += ["--ttl", str(ttl)] if ttl else []
-                self.tokens[key] = self.command(*argv).stdout.decode().strip()
-            return self.tokens[key]
+            token, made = self.tokens.get(key, (None, 0))
+            if token is None or (ttl is None and time.monotonic() - made > TOKEN_SECONDS / 2):
+                token = self.command("token", "--config", self.config, "--role", role,
+                                     "--subject", subject, "--ttl", ttl or TOKEN_SECONDS
+                                     ).stdout.decode().strip()
+                self.tokens[key] = token, time.monotonic()
+            return token
 
     def forge(self):
         import forge
@@ -344,7 +349,7 @@ class Gateway:
 
     @property
     def gp_certificate(self):
-        return self.client_certificate("gp")
+        return self.client_certificate("surgery")
 
     def context(self, cert=None):
         """A client's TLS context: verifies the server, offers `cert` = (certificate, key)."""
