@@ -105,10 +105,16 @@ static enum err reply_bytes(struct http_exchange *x, struct retrieval *r,
     return ERR_OK;
 }
 
+static ssize_t never_read(void *ctx, uint64_t at, void *out, size_t cap)
+{
+    (void)ctx, (void)at, (void)out, (void)cap;
+    return -1; /* the server leaves the body of an answer to HEAD out */
+}
+
 /* HEAD tells what GET would, reads nothing, and so opens no read session. */
 static enum err reply_head(struct http_exchange *x, const struct artefact_record *a)
 {
-    static const struct http_source NOTHING = {.read = NULL, .release = NULL, .ctx = NULL};
+    static const struct http_source NOTHING = {.read = never_read};
     http_reply_stream(x, 200, a->media_type, (int64_t)a->size, &NOTHING);
     return ERR_OK;
 }
