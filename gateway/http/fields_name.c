@@ -52,10 +52,14 @@ static void last_segment(const char **name, size_t *len)
     for (const char *q = p; q < end; q++)
         if (*q == '/' || *q == '\\')
             p = q + 1;
-    if (end - p >= 2 && char_is_alpha(p[0]) && p[1] == ':')
-        p += 2;
-    while (p < end && *p == ' ')
-        p++;
+    for (;;) { /* "a:b:c" too: cleaning a clean name must change nothing */
+        if (p < end && *p == ' ')
+            p++;
+        else if (end - p >= 2 && char_is_alpha(p[0]) && p[1] == ':')
+            p += 2;
+        else
+            break;
+    }
     while (end > p && end[-1] == ' ')
         end--;
     *name = p;
@@ -167,7 +171,7 @@ static enum err name_take(struct parameter *p, bool extended, bool *have, char *
     if (extended)
         return extended_decode(p->value, raw, cap);
     assert(strlen(p->value) < cap);
-    strcpy(raw, p->value);
+    memcpy(raw, p->value, strlen(p->value) + 1);
     return ERR_OK;
 }
 

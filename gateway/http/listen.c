@@ -30,7 +30,7 @@ static enum err address_split(const char *text, char host[HOST_MAX], char port[P
         return err_set(ERR_INVALID, "%s: not an address and a port", text);
     memcpy(host, start, host_len);
     host[host_len] = '\0';
-    strcpy(port, end);
+    memcpy(port, end, strlen(end) + 1);
     return ERR_OK;
 }
 

@@ -121,6 +121,7 @@ START_TEST(file_names_are_found)
         {"attachment; filename=\"/etc/passwd\"", "passwd"},
         {"attachment; filename=\"../../x.pdf\"", "x.pdf"},
         {"attachment; filename=\"C:x.pdf\"", "x.pdf"},
+        {"attachment; filename=\" C: d:x.pdf\"", "x.pdf"},
         {"attachment; filename*=UTF-8''%e2%82%ac%20rates.pdf", "\xe2\x82\xac rates.pdf"},
         {"attachment; filename*=utf-8'en'a.pdf", "a.pdf"},
         {"attachment; filename=\"EURO.pdf\"; filename*=UTF-8''%e2%82%ac.pdf",
