@@ -352,7 +352,7 @@ class Bound(Base):
         folder.mkdir(exist_ok=True)
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                         "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=surgery",
-                        "-addext", "subjectAltName=URI:urn:evidence-gateway:dev:surgery",
+                        "-addext", "subjectAltName=URI:urn:evidence-gateway:dev:gp-surgery",
                         "-keyout", folder / "k", "-out", folder / "c"], check=True,
                        capture_output=True)
         foreign = (str(folder / "c"), str(folder / "k"))

@@ -19,7 +19,7 @@ import pki
 import samples
 from gateway_fixture import GatewayTest
 
-URI = "URI:urn:evidence-gateway:dev:surgery"
+URI = "URI:urn:evidence-gateway:dev:gp-surgery"
 
 # What testssl may report although nothing is wrong with us, each with its reason.
 ALLOWED = {
@@ -336,8 +336,8 @@ class ClientCertificates(Base):
         self.assertRefused(self.authority.issue(URI, usage="codeSigning"))
 
     def test_nobody_we_know(self):
-        for names in ("URI:urn:evidence-gateway:dev:surgery2", "URI:urn:evidence-gateway:dev:",
-                      "DNS:surgery", "URI:URN:EVIDENCE-GATEWAY:DEV:SURGERY",
+        for names in ("URI:urn:evidence-gateway:dev:gp-surgery2", "URI:urn:evidence-gateway:dev:",
+                      "DNS:gp-surgery", "URI:URN:EVIDENCE-GATEWAY:DEV:GP-SURGERY",
                       "email:surgery@example.org"):
             with self.subTest(names=names):
                 self.assertRefused(self.authority.issue(names))
