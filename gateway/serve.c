@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { TICK_MS = 2000, CONFINE_MAX = 24, FLUSH_WAIT_S = 5 };
@@ -70,8 +71,19 @@ static enum err settings_read(struct gateway *g, const char *path, bool intake_o
     return ERR_OK;
 }
 
+/* The front's connection cap is held below the descriptor limit: as high as the system lets us. */
+static void descriptors_raise(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static enum err processes_start(struct gateway *g)
 {
+    descriptors_raise();
     secrets_allow_unlocked(!g->config->keeper.require_mlock);
     TRY(crypto_init());
     TRY(process_hide());
