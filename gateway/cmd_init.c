@@ -2,6 +2,7 @@
  *
  * Invariants: gateway.conf is written last, so that a set-up that failed half-way cannot be
  * served; listeners are on loopback, because the set-up has the development issuer. */
+#include "config/kinds_text.h"
 #include "crypto/jws.h"
 #include "gateway/base/clock.h"
 #include "gateway/cli.h"
@@ -9,7 +10,6 @@
 #include "gateway/dev_ca.h"
 #include "gateway/keeper/keeper.h"
 #include "gateway/keeper/keyring.h"
-#include "kinds_text.h"
 #include "storage/blob.h"
 #include "storage/db.h"
 
