@@ -1,7 +1,7 @@
 /* The ledger: every disputable fact as an entry, and the Merkle tree over their leaves.
  *
  * Rows: ledger_entries(seq, time, leaf commitment, salt, details, and the columns action, claim, artefact, actor that are taken
- * from the details for look-ups), ledger_tiles (full tiles of 256 hashes by level), ledger_checkpoints (what was signed).
+ * from the details for look-ups), ledger_tiles (full tiles of 256 hashes by level), ledger_checkpoints (what was signed), ledger_cosignatures (what witnesses signed of it).
  * Erasing an entry sets salt, details and look-up columns to NULL; its leaf stays and the tree verifies.
  *
  * Order: leaves durable (commit), then signed, then published. The signer (the keeper) sees leaf hashes only, keeps its own
@@ -11,11 +11,13 @@
 #define STORAGE_LEDGER_H
 
 #include "crypto/receipt.h"
+#include "crypto/witness.h"
 #include "gateway/base/json.h"
 #include "gateway/base/uuid.h"
 #include "storage/db.h"
 
 struct ledger;
+struct commit_tx;
 
 /* Signs the tree of `first + n` leaves whose last n leaf hashes are given; root is what we computed. The answer may be a checkpoint of a larger tree
  * (another process signed more). n = 0 asks for the checkpoint signed last, whatever its size (ERR_NOT_FOUND: none yet). ERR_CONFLICT: it does not continue what was signed (message says what does not fit); *signed_size tells the size the signer stands at, so
@@ -41,7 +43,6 @@ struct ledger_ref { /* one appended entry */
 
 /* Inside a batch (storage/committer.h): appends an entry. `details` is a JSON object with at least "action"; "claim", "artefact",
  * "actor" (texts) are indexed if present. The function adds "v":1 and "time"; canonical form at most DETAILS_MAX. Borrowed. */
-struct commit_tx;
 MUST_USE enum err ledger_append(struct commit_tx *tx, json_t *details, struct ledger_ref *out);
 struct db *commit_db(struct commit_tx *tx); /* the writer, for the record functions */
 
@@ -49,6 +50,17 @@ struct db *commit_db(struct commit_tx *tx); /* the writer, for the record functi
 MUST_USE enum err ledger_checkpoint(struct ledger *l, struct buf *note, uint64_t *size);
 /* The receipt of an entry against the newest checkpoint. ERR_EXPIRED: its details were erased. */
 MUST_USE enum err ledger_receipt(struct ledger *l, uint64_t index, struct buf *out);
+/* The same against the newest cosigned checkpoint that covers the entry, its cosignatures appended: what others have seen is
+ * worth more than what is a little newer. While there is none: ledger_receipt. */
+MUST_USE enum err ledger_receipt_cosigned(struct ledger *l, uint64_t index, struct buf *out);
+/* The newest cosigned checkpoint with its cosignatures. ERR_NOT_FOUND: none is cosigned. Another process may have stored them:
+ * the rows are asked each time. */
+MUST_USE enum err ledger_checkpoint_cosigned(struct ledger *l, struct buf *note, uint64_t *size);
+/* Inside a batch: keeps what the witness (the name of its key) has signed of `note`, a checkpoint of this log without cosignatures;
+ * an older one of the same checkpoint is replaced. ERR_CONFLICT: another checkpoint of this size is stored. */
+MUST_USE enum err ledger_cosignature_put(struct commit_tx *tx, const struct buf *note, const char *witness, const struct cosignature *c);
+/* The size of the newest checkpoint that this witness cosigned. ERR_NOT_FOUND */
+MUST_USE enum err ledger_cosigned_size(struct db *db, const char *witness, uint64_t *size);
 MUST_USE enum err ledger_inclusion(struct ledger *l, uint64_t index, uint64_t size, struct merkle_proof *out);
 MUST_USE enum err ledger_consistency(struct ledger *l, uint64_t old_size, uint64_t size, struct merkle_proof *out);
 /* Hashes of a (partial) tile; ERR_NOT_FOUND beyond the newest checkpoint. */

@@ -4,6 +4,7 @@
  *     ledger_sign.c    the talk with the signer, publishing
  *     ledger_rows.c    the rows: entries, tiles, checkpoints
  *     ledger_nodes.c   hashes of the tree: edge, cache of full tiles, rows
+ *     ledger_cosign.c  what witnesses signed
  *     ledger_read.c    receipts, proofs, tiles, look-ups
  *     ledger_replay.c  the auditor's replay
  *
@@ -176,5 +177,12 @@ MUST_USE enum err tile_read(struct db *db, unsigned level, uint64_t index,
 MUST_USE enum err checkpoint_insert(struct db *db, const struct checkpoint *c,
                                     const struct buf *note);
 MUST_USE enum err checkpoint_newest(struct db *db, struct buf *note); /* ERR_NOT_FOUND: none */
+
+/* --- cosignatures (ledger_cosign.c)
+ * --------------------------------------------------------------- */
+/* The newest cosigned checkpoint of at most `most` leaves, taken apart, and its note with the
+ * cosignatures. ERR_NOT_FOUND: there is none. */
+MUST_USE enum err cosigned_newest(struct db *db, uint64_t most, struct checkpoint *out,
+                                  struct buf *note);
 
 #endif

@@ -50,6 +50,19 @@ enum err ledger_checkpoint(struct ledger *l, struct buf *note, uint64_t *size)
     return ERR_OK;
 }
 
+enum err ledger_checkpoint_cosigned(struct ledger *l, struct buf *note, uint64_t *size)
+{
+    AUTO_CLEAR(view_clear) struct view v;
+    struct checkpoint c;
+
+    TRY(view_init(&v, l));
+    TRY(db_read_begin(l->pool, &v.nodes.db));
+    v.nodes.borrowed = true;
+    TRY(cosigned_newest(v.nodes.db, v.snapshot->checkpoint.size, &c, note));
+    *size = c.size;
+    return ERR_OK;
+}
+
 /* --- proofs ---------------------------------------------------------------------------- */
 enum err ledger_inclusion(struct ledger *l, uint64_t index, uint64_t size,
                           struct merkle_proof *out)
@@ -109,37 +122,79 @@ static enum err leaf_checked(struct view *v, const struct entry_row *row, struct
     return ERR_OK;
 }
 
-static enum err receipt_of(struct view *v, const struct entry_row *row, struct buf *out)
+static enum err receipt_of(struct view *v, const struct entry_row *row, uint64_t size,
+                           const struct buf *note, struct buf *out)
 {
-    const struct ledger_snapshot *s = v->snapshot;
     struct merkle_proof proof;
     struct leaf leaf;
 
     if (!row->has_details || !row->has_salt)
         return err_set(ERR_EXPIRED, "the details of this entry were erased");
     TRY(leaf_checked(v, row, &leaf));
-    TRY(merkle_inclusion(row->index, s->checkpoint.size, ledger_node, &v->nodes, &proof));
+    TRY(merkle_inclusion(row->index, size, ledger_node, &v->nodes, &proof));
     return receipt_format(&leaf, row->salt, buf_text(&row->details), row->details.len,
-                          row->index, &proof, buf_text(&s->note), s->note.len, out);
+                          row->index, &proof, buf_text(note), note->len, out);
+}
+
+/* The newest cosigned checkpoint that is one of this tree. */
+static enum err cosigned_checked(struct view *v, uint64_t *size, struct buf *note)
+{
+    struct merkle_frontier tree;
+    struct merkle_hash root;
+    struct checkpoint c;
+
+    TRY(cosigned_newest(v->nodes.db, v->snapshot->checkpoint.size, &c, note));
+    TRY(ledger_frontier(&v->nodes, c.size, &tree));
+    TRY(merkle_frontier_root(&tree, &root));
+    if (!equal_constant_time(root.bytes, c.root.bytes, sizeof(root.bytes)))
+        return err_set(ERR_CORRUPT, "the cosigned checkpoint of %llu is not of this log",
+                       (unsigned long long)c.size);
+    *size = c.size;
+    return ERR_OK;
+}
+
+static enum err receipt_find(struct view *v, uint64_t index, bool cosigned,
+                             struct entry_row *row, struct buf *note, struct buf *out)
+{
+    const struct ledger_snapshot *s = v->snapshot;
+    uint64_t size = 0;
+
+    TRY(db_read_begin(v->ledger->pool, &v->nodes.db));
+    v->nodes.borrowed = true;
+    TRY(entry_read(v->nodes.db, index, row));
+    enum err e = cosigned ? cosigned_checked(v, &size, note) : ERR_NOT_FOUND;
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        return e;
+    if (index >= size) /* none is cosigned, or none that covers the entry */
+        return receipt_of(v, row, s->checkpoint.size, &s->note, out);
+    return receipt_of(v, row, size, note, out);
+}
+
+static enum err receipt(struct ledger *l, uint64_t index, bool cosigned, struct buf *out)
+{
+    AUTO_CLEAR(view_clear) struct view v;
+    AUTO_CLEAR(buf_clear) struct buf note;
+    struct entry_row row = {.index = 0};
+    enum err e;
+
+    buf_init(&note, NOTE_MAX);
+    TRY(view_init(&v, l));
+    if (index >= v.snapshot->checkpoint.size)
+        return err_set(ERR_NOT_FOUND, "there is no such entry in the log");
+    buf_init(&row.details, DETAILS_MAX);
+    e = receipt_find(&v, index, cosigned, &row, &note, out);
+    buf_clear(&row.details);
+    return e;
 }
 
 enum err ledger_receipt(struct ledger *l, uint64_t index, struct buf *out)
 {
-    AUTO_CLEAR(view_clear) struct view v;
-    struct entry_row row = {.index = 0};
-    enum err e;
+    return receipt(l, index, false, out);
+}
 
-    TRY(view_init(&v, l));
-    if (index >= v.snapshot->checkpoint.size)
-        return err_set(ERR_NOT_FOUND, "there is no such entry in the log");
-    TRY(db_read_begin(l->pool, &v.nodes.db));
-    v.nodes.borrowed = true;
-    buf_init(&row.details, DETAILS_MAX);
-    e = entry_read(v.nodes.db, index, &row);
-    if (e == ERR_OK)
-        e = receipt_of(&v, &row, out);
-    buf_clear(&row.details);
-    return e;
+enum err ledger_receipt_cosigned(struct ledger *l, uint64_t index, struct buf *out)
+{
+    return receipt(l, index, true, out);
 }
 
 /* --- look-ups -------------------------------------------------------------------------- */

@@ -237,7 +237,19 @@ static const char *const schema_1[] = {
     NULL,
 };
 
-static const char *const *const migrations[] = {schema_1};
+static const char *const schema_2[] = {
+    /* What witnesses have signed of the checkpoints. */
+    "CREATE TABLE ledger_cosignatures("
+    "  size        INTEGER NOT NULL REFERENCES ledger_checkpoints(size),"
+    "  witness     TEXT NOT NULL,"    /* the name of its key */
+    "  line        TEXT NOT NULL,"    /* the signature line, newline included */
+    "  cosigned_at INTEGER NOT NULL," /* as the witness says */
+    "  PRIMARY KEY(size, witness)"
+    ") STRICT, WITHOUT ROWID",
+    NULL,
+};
+
+static const char *const *const migrations[] = {schema_1, schema_2};
 _Static_assert(ARRAY_LEN(migrations) == SCHEMA_VERSION, "one migration for each version");
 
 static enum err read_number(struct db *db, const char *sql, int64_t *out)

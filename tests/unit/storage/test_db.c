@@ -105,9 +105,27 @@ START_TEST(a_database_opens_again_with_its_rows)
 }
 END_TEST
 
+/* As the first version of this program left it. */
+START_TEST(an_older_database_is_brought_up_to_date)
+{
+    open_db();
+    ok(run(writer, "INSERT INTO ledger_checkpoints VALUES(7, 'note', 1)"));
+    db_pool_free(pool);
+    tamper("DROP TABLE ledger_cosignatures; PRAGMA user_version = 1");
+    ok(db_pool_open(scratch_path(&dir, "db"), false, 1, &pool));
+    ok(db_writer(pool, &writer));
+    ck_assert_int_eq(number(writer, "PRAGMA user_version"), SCHEMA_VERSION);
+    ck_assert_int_eq(number(writer, "SELECT size FROM ledger_checkpoints"), 7);
+    ok(run(writer, "INSERT INTO ledger_cosignatures VALUES(7, 'witness', 'line', 1)"));
+    fails(ERR_CONFLICT, run(writer, "INSERT INTO ledger_cosignatures VALUES(8, 'w', 'l', 1)"));
+    close_db();
+}
+END_TEST
+
 START_TEST(a_newer_or_foreign_database_is_left_alone)
 {
-    static const char *const changes[] = {"PRAGMA user_version = 2", "PRAGMA user_version = -1",
+    static const char *const changes[] = {"PRAGMA user_version = 1000",
+                                          "PRAGMA user_version = -1",
                                           "PRAGMA user_version = 1; PRAGMA application_id = 7"};
 
     for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
@@ -591,11 +609,12 @@ int main(void)
     return SUITE_RUN(
         "storage/db", a_new_database_is_ours_alone_and_up_to_date,
         what_is_not_there_is_not_made_unasked, a_database_opens_again_with_its_rows,
-        a_newer_or_foreign_database_is_left_alone, a_file_that_is_no_database_is_corrupt,
-        a_damaged_page_is_found_and_not_read, a_reference_to_nothing_is_found,
-        what_is_rolled_back_is_gone, a_reader_keeps_its_snapshot, a_reader_does_not_write,
-        readers_run_out_and_come_back, readers_and_the_writer_work_at_once,
-        another_process_s_lock_is_busy, constraints_are_told_apart, a_full_disk_is_no_space,
+        an_older_database_is_brought_up_to_date, a_newer_or_foreign_database_is_left_alone,
+        a_file_that_is_no_database_is_corrupt, a_damaged_page_is_found_and_not_read,
+        a_reference_to_nothing_is_found, what_is_rolled_back_is_gone,
+        a_reader_keeps_its_snapshot, a_reader_does_not_write, readers_run_out_and_come_back,
+        readers_and_the_writer_work_at_once, another_process_s_lock_is_busy,
+        constraints_are_told_apart, a_full_disk_is_no_space,
         a_failing_write_is_an_error_and_passes,
         a_commit_that_cannot_be_made_durable_is_an_error,
         a_folder_that_cannot_be_synced_is_an_error, a_checkpoint_empties_the_log,
