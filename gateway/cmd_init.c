@@ -30,7 +30,7 @@
 enum { CONFIG_TEXT_MAX = 256 * 1024, NAMES_MAX = 256 };
 
 struct init {
-    const char *dir;
+    const char *dir, *log_name;
     struct config *config;
     char host[CONFIG_HOST_SIZE];
     struct dev_ca ca;
@@ -352,6 +352,8 @@ static int init_run(struct init *in, const char *listen, const char *ops_listen)
 {
     enum err e = config_defaults(&in->config);
 
+    if (e == ERR_OK && in->log_name)
+        e = config_set(&in->config->keeper.log_name, in->log_name);
     if (e == ERR_OK)
         e = config_fill(in->config, listen, ops_listen);
     if (e == ERR_DENIED) {
@@ -389,6 +391,9 @@ int cmd_init(int argc, char **argv)
          CLI_TEXT, false, &listen},
         {"ops-listen", "ADDR:PORT", "health and metrics (127.0.0.1:8444)", CLI_TEXT, false,
          &ops_listen},
+        {"log-name", "NAME",
+         "the log's name, for ever part of its receipts: one of your own domain", CLI_TEXT,
+         false, &in.log_name},
     };
     const struct cli_command command = {
         .name = "init",

@@ -443,6 +443,52 @@ class Serving(GatewayTest):
         self.assertIn(b"scrub [", shown)
 
 
+class Certificates(GatewayTest):
+    """certs/make-client-certificate, and a revocation while the server runs."""
+
+    @classmethod
+    def script(cls, gw, *argv):
+        tool = pathlib.Path(__file__).parents[2] / "certs/make-client-certificate"
+        return subprocess.run([str(tool), str(gw.dir), *argv], capture_output=True, text=True, timeout=60)
+
+    @classmethod
+    def configure(cls, gw):
+        for name in ("north-surgery", "south-surgery"):
+            done = cls.script(gw, name, "health_professional")
+            row = done.stdout[done.stdout.index("  {"):]
+            gw.edit("gateway.conf", r"certificates = \(", lambda found: f"{found.group(0)}\n{row},", count=1)
+
+    def status(self, name, session=None):
+        clients = self.gw.dir / "clients"
+        cert = str(clients / f"{name}.pem"), str(clients / f"{name}.key")
+        path = f"/v1/claims/{fixture.unknown_id()}"
+        return (session.request("GET", path) if session else self.gw.get(path, cert=cert)).status
+
+    def test_issued_and_revoked(self):
+        for name in ("north-surgery", "south-surgery", "gp-surgery"):
+            self.assertEqual(self.status(name), 404)  # somebody, and there is no such claim
+        clients = self.gw.dir / "clients"
+        cert = str(clients / "north-surgery.pem"), str(clients / "north-surgery.key")
+        with fixture.Session(self.gw, cert) as kept:
+            self.assertEqual(self.status("north-surgery", kept), 404)
+            self.assertEqual(self.script(self.gw, "--revoke", "north-surgery").returncode, 0)
+            deadline = time.monotonic() + 30
+            while self.status("north-surgery") == 404:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.1)
+            self.assertEqual(self.status("north-surgery"), 401)
+            self.assertEqual(self.status("north-surgery", kept), 401)
+        self.assertEqual(self.status("south-surgery"), 404)
+        self.assertEqual(self.script(self.gw, "--revoke", "gp-surgery").returncode, 0)
+
+    def test_wrong_use(self):
+        for argv in (["x"], ["x", "king"], ["X", "auditor"], ["../x", "auditor"], ["--revoke", "nobody"],
+                     ["gp-surgery", "auditor"], []):
+            done = self.script(self.gw, *argv)
+            self.assertEqual(done.returncode, 2, done)
+        self.assertIn("usage", self.script(self.gw, "--help").stderr + self.script(self.gw).stderr)
+
+
 class Damage(GatewayTest):
     """What scrub and log verify are for. The server is stopped before anything is broken."""
 
