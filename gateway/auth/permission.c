@@ -92,11 +92,11 @@ static bool row_relates(const struct row *row, uint32_t relations)
     return (row->relations & ~relations) == 0;
 }
 
-/* True if the harm rule holds for this caller whatever other roles they have. Party "as a
+/* True if the harm rule holds for this caller whatever roles they come with today. Party "as a
  * representative" is read widely: the role and a party's authority are enough. */
 static bool harm_rule_binds(const struct principal *p, uint32_t relations)
 {
-    return (relations & (REL_CLAIMANT | REL_APPOINTEE)) != 0 ||
+    return (relations & (REL_CLAIMANT | REL_APPOINTEE | REL_REPRESENTATIVE)) != 0 ||
            ((relations & REL_PARTY) != 0 && principal_has(p, ROLE_REPRESENTATIVE));
 }
 

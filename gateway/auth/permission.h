@@ -55,6 +55,7 @@ enum relation {
     REL_PARTY = 1u << 3,     /* any other party whose authority is valid now */
     REL_ASSIGNED = 1u << 4,  /* the claim is assigned to the caller */
     REL_UPLOADER = 1u << 5,  /* the artefact is the caller's own upload */
+    REL_REPRESENTATIVE = 1u << 6, /* that party acts for the claimant: the harm rule binds */
 };
 
 enum purpose {

@@ -144,6 +144,8 @@ enum err json_in_text(struct json_in *in, const char *name, enum json_need need,
     if (!json_is_string(value))
         return refuse(in, name, "is not a text");
     len = json_string_length(value);
+    if (len == 0 && need == JSON_REQUIRED)
+        return refuse(in, name, "is empty");
     if (len >= cap)
         return refuse(in, name, "is too long");
     if (!printable(json_string_value(value), len))

@@ -36,7 +36,7 @@ struct json_in {
 
 MUST_USE enum err json_in_object(struct json_in *in, json_t *value, const char *path);
 /* UTF-8 text without NUL or control characters (tab and newline are allowed); `cap` includes the terminator; longer: ERR_INVALID.
- * An optional member that is absent or null leaves "" in out. */
+ * An optional member that is absent or null leaves "" in out; a required one is not empty. */
 MUST_USE enum err json_in_text(struct json_in *in, const char *name, enum json_need need, char *out, size_t cap);
 /* bool and int: an optional member that is absent or null leaves *out untouched. */
 MUST_USE enum err json_in_bool(struct json_in *in, const char *name, enum json_need need, bool *out);

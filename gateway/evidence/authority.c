@@ -15,7 +15,10 @@ static bool party_valid(const struct party_record *party, int64_t now)
 
 static uint32_t relation_of_party(const struct party_record *party)
 {
-    return strcmp(party->kind, "appointee") == 0 ? REL_APPOINTEE : REL_PARTY;
+    uint32_t found = strcmp(party->kind, "appointee") == 0 ? REL_APPOINTEE : REL_PARTY;
+    if (strcmp(party->role, role_name(ROLE_REPRESENTATIVE)) == 0)
+        found |= REL_REPRESENTATIVE;
+    return found;
 }
 
 enum err authority_on_claim(struct db *db, const struct claim_record *claim,

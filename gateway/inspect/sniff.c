@@ -3,8 +3,11 @@
 #include "gateway/inspect/sniff.h"
 
 #include <magic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define UNKNOWN "application/octet-stream"
 
 struct sniffer {
     magic_t cookie;
@@ -51,17 +54,37 @@ void sniffer_free(struct sniffer *s)
     free(s);
 }
 
+/* Letters are text whatever libmagic makes of their words (a list with commas is no table, one
+ * letter is not "unknown"). What a browser would take for a page stays what it is. */
+static bool is_letter(const char *type, const unsigned char *head, size_t len)
+{
+    if (strcmp(type, "text/html") == 0 || strcmp(type, "text/xml") == 0)
+        return false;
+    if (strncmp(type, "text/", 5) == 0)
+        return true;
+    if (strcmp(type, UNKNOWN) != 0 || len == 0)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if ((head[i] < ' ' && !strchr("\t\n\r", head[i])) || head[i] >= 0x7f || head[i] == 0)
+            return false;
+    }
+    return true;
+}
+
 enum err sniff_type(struct sniffer *s, const void *head, size_t len,
                     char out[SNIFF_TYPE_MAX + 1])
 {
-    const char *type =
-        magic_buffer(s->cookie, head, len < SNIFF_HEAD_MAX ? len : SNIFF_HEAD_MAX);
+    if (len > SNIFF_HEAD_MAX)
+        len = SNIFF_HEAD_MAX;
+    const char *type = magic_buffer(s->cookie, head, len);
     if (!type || strlen(type) > SNIFF_TYPE_MAX)
-        type = "application/octet-stream";
+        type = UNKNOWN;
     for (size_t i = 0; i < ARRAY_LEN(ALIASES); i++) {
         if (strcmp(type, ALIASES[i].from) == 0)
             type = ALIASES[i].to;
     }
+    if (is_letter(type, head, len))
+        type = "text/plain";
     memcpy(out, type, strlen(type) + 1);
     return ERR_OK;
 }

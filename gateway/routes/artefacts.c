@@ -33,19 +33,20 @@ static enum err list_run(struct http_exchange *x, const struct principal *p)
     size_t n = 0;
     TRY(query_read(x, &q));
     TRY(api_id(x, "claim", &claim));
+    size_t page = q.limit++; /* one more tells whether there is another page */
     AUTO_FREE struct artefact_record *rows = calloc(q.limit, sizeof(*rows));
     if (!rows)
         return err_set(ERR_NOMEM, "artefacts");
     TRY(artefact_find_all(api_of(x)->evidence, p, &claim, &q, rows, &n));
     json_t *body = json_object(), *list = json_array();
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && i < page; i++) {
         rows[i].claim =
             claim; /* as seen from here: where else it was sent is not this list's to tell */
         (void)json_array_append_new(list, view_artefact(&rows[i], is_mine(&rows[i], p)));
     }
     json_put(body, "artefacts", list);
-    if (n == q.limit)
-        api_page_next(x, body, &rows[n - 1].id);
+    if (n > page)
+        api_page_next(x, body, &rows[page - 1].id);
     http_reply_json(x, 200, body);
     return ERR_OK;
 }

@@ -176,17 +176,18 @@ static enum err list_run(struct http_exchange *x, const struct principal *p)
     if (assigned && strcmp(assigned, "me") != 0)
         return refuse_because(REFUSAL_INVALID_REQUEST, "assigned_to may only be me");
     q.assigned_to_me = assigned != NULL;
+    size_t page = q.limit++; /* one more tells whether there is another page */
     AUTO_FREE struct claim_view *rows = calloc(q.limit, sizeof(*rows));
     size_t n = 0;
     if (!rows)
         return err_set(ERR_NOMEM, "claims");
     TRY(claim_find_all(api_of(x)->evidence, p, &q, rows, &n));
     json_t *body = json_object(), *list = json_array();
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && i < page; i++)
         (void)json_array_append_new(list, view_claim(&rows[i]));
     json_put(body, "claims", list);
-    if (n == q.limit)
-        api_page_next(x, body, &rows[n - 1].record.id);
+    if (n > page)
+        api_page_next(x, body, &rows[page - 1].record.id);
     http_reply_json(x, 200, body);
     return ERR_OK;
 }

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RELATIONS_END = 1u << 6, ROLE_SETS = 1u << ROLE_COUNT };
+enum { RELATIONS_END = 1u << 7, ROLE_SETS = 1u << ROLE_COUNT };
 
 static const unsigned statuses[] = {
     ARTEFACT_RECEIVING,  ARTEFACT_QUARANTINED, ARTEFACT_AVAILABLE, ARTEFACT_COULD_NOT_SCAN,
@@ -83,7 +83,8 @@ static unsigned long n_permitted;
 static void check_invariants(const struct principal *p, const struct access *a, enum verdict v,
                              enum role used, enum purpose purpose)
 {
-    bool bound = (a->relations & (REL_CLAIMANT | REL_APPOINTEE)) != 0 ||
+    bool bound = (a->relations &
+                  (REL_CLAIMANT | REL_APPOINTEE | REL_REPRESENTATIVE)) != 0 ||
                  ((a->relations & REL_PARTY) != 0 && principal_has(p, ROLE_REPRESENTATIVE));
 
     if (v != PERMIT) {

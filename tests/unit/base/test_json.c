@@ -175,6 +175,7 @@ static void refused_as(const char *document, const char *types)
 
 START_TEST(wrong_members_are_refused)
 {
+    refused_as("{\"m\":\"\"}", "t");
     refused_as("{}", "tbiwac");
     refused_as("{\"m\":null}", "tbiwac");
     refused_as("{\"m\":{}}", "tbiwa");

@@ -19,6 +19,11 @@ START_TEST(known_beginnings)
         {"OggS\0\2\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\1\x13OpusHead", 36, "audio/ogg"},
         {"{\"form\":\"SR1\"}", 14, "application/json"},
         {"Dear sir or madam, I write about my claim.\n", 43, "text/plain"},
+        {"m", 1, "text/plain"},
+        {"made-up statement 1, line one\nmade-up statement 1, line two\n", 60, "text/plain"},
+        {"#include <stdio.h>\nint main(void)\n{\n    return 0;\n}\n", 52, "text/plain"},
+        {"<!DOCTYPE html>\n<html><script>alert(1)</script></html>\n", 55, "text/html"},
+        {"\0", 1, "application/octet-stream"},
         {"\x01\x02\x03\x04\x05\xfe\xfd", 7, "application/octet-stream"},
     };
     struct sniffer *s = NULL;
