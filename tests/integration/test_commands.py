@@ -363,6 +363,27 @@ class Serving(GatewayTest):
         self.run_command("log", "verify")
         self.assertEqual(self.gw.ops("/readyz").status, 200)
 
+    def test_a_rotation_that_was_killed_is_finished_by_the_next(self):
+        sent = [self.sent() for _ in range(150)]
+        added = self.run_command("keys", "add").stdout.decode().strip()
+        self.reload()
+        killed = subprocess.Popen([self.gw.binary, "keys", "rotate", "--config", str(self.gw.config)],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while killed.poll() is None and self.key_counts().get(added, ("", 0))[1] == 0:
+            self.assertLess(time.monotonic(), deadline)
+        killed.kill()
+        killed.wait()
+        for artefact, data, _ in sent[::30]:  # whichever key each one has by now
+            self.assertEqual(self.content(artefact), data)
+        self.reload()
+        self.run_command("keys", "rotate", "--to", added)
+        counts = self.key_counts()
+        self.assertEqual(sum(n for key, (_, n) in counts.items() if key != added), 0)
+        self.assertGreaterEqual(counts[added][1], 150)
+        self.assertEqual(self.content(sent[0][0]), sent[0][1])
+        self.run_command("log", "verify")
+
     def test_export_opens_with_age(self):
         identity = self.gw.folder / "person.identity"
         made = subprocess.run(["age-keygen", "-o", str(identity)], capture_output=True, timeout=30)
