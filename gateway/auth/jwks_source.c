@@ -13,9 +13,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 struct key_set {
     atomic_uint refs;
@@ -73,42 +73,15 @@ static struct key_set *key_set_ref(struct key_set *s)
 /* --- where from ----------------------------------------------------------------------------
  */
 
-/* The host of a plain URL is this machine; only the port may follow it. */
-static bool loopback_authority(const char *authority, size_t len)
-{
-    static const char *const names[] = {"localhost", "[::1]", "127.0.0.1"};
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        size_t n = strlen(names[i]);
-        size_t port = n + 1;
-
-        if (len < n || strncasecmp(authority, names[i], n) != 0)
-            continue;
-        if (len == n)
-            return true;
-        if (authority[n] != ':')
-            continue;
-        while (port < len && authority[port] >= '0' && authority[port] <= '9')
-            port++;
-        return port == len;
-    }
-    return false;
-}
-
 static MUST_USE enum err check_url(const struct jwks_origin *o)
 {
-    static const char secure[] = "https://", plain[] = "http://";
-    const char *authority;
+    char why[ERR_MESSAGE_MAX];
+    enum err e = http_url_check(o->url, o->allow_plain);
 
-    if (strncasecmp(o->url, secure, strlen(secure)) == 0)
+    if (e == ERR_OK)
         return ERR_OK;
-    if (!o->allow_plain || strncasecmp(o->url, plain, strlen(plain)) != 0)
-        return err_set(ERR_INVALID, "key set of %s: the URL is not https", o->issuer);
-    authority = o->url + strlen(plain);
-    if (!loopback_authority(authority, strcspn(authority, "/?#")))
-        return err_set(ERR_INVALID, "key set of %s: plain http is for loopback only",
-                       o->issuer);
-    return ERR_OK;
+    (void)snprintf(why, sizeof(why), "%s", err_message(e));
+    return err_set(e, "key set of %s: %s", o->issuer, why);
 }
 
 enum err jwks_source_new(const struct jwks_origin *o, struct jwks_source **out)

@@ -37,6 +37,43 @@ enum err http_client_init(void)
     return ERR_OK;
 }
 
+/* The host of a plain URL is this machine; only the port may follow it. */
+static bool loopback_authority(const char *authority, size_t len)
+{
+    static const char *const names[] = {"localhost", "[::1]", "127.0.0.1"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        size_t n = strlen(names[i]);
+        size_t port = n + 1;
+
+        if (len < n || strncasecmp(authority, names[i], n) != 0)
+            continue;
+        if (len == n)
+            return true;
+        if (authority[n] != ':')
+            continue;
+        while (port < len && authority[port] >= '0' && authority[port] <= '9')
+            port++;
+        return port == len;
+    }
+    return false;
+}
+
+enum err http_url_check(const char *url, bool allow_plain)
+{
+    static const char secure[] = "https://", plain[] = "http://";
+    const char *authority;
+
+    if (strncasecmp(url, secure, strlen(secure)) == 0)
+        return ERR_OK;
+    if (!allow_plain || strncasecmp(url, plain, strlen(plain)) != 0)
+        return err_set(ERR_INVALID, "the URL is not https");
+    authority = url + strlen(plain);
+    if (!loopback_authority(authority, strcspn(authority, "/?#")))
+        return err_set(ERR_INVALID, "plain http is for loopback only");
+    return ERR_OK;
+}
+
 static void curl_handle_free(CURL *handle)
 {
     curl_easy_cleanup(handle);

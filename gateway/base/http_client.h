@@ -18,6 +18,9 @@ struct http_fetch {
     unsigned total_timeout_ms;
 };
 
+/* https, or http if allow_plain and the host is this machine (localhost, 127.0.0.1, [::1]).
+ * ERR_INVALID: why not. */
+MUST_USE enum err http_url_check(const char *url, bool allow_plain);
 /* Process-wide start, once, before threads. */
 MUST_USE enum err http_client_init(void);
 /* ERR_OK means an HTTP answer arrived (any status); out has its own maximum (ERR_TOO_LARGE past it).

@@ -532,17 +532,50 @@ START_TEST(starting_twice_is_harmless)
 }
 END_TEST
 
+START_TEST(plain_urls_are_of_this_machine)
+{
+    static const char *const good[] = {
+        "https://x.example",    "HTTPS://x/",        "http://127.0.0.1",
+        "http://127.0.0.1:80/", "http://localhost/", "http://LocalHost:1?q",
+        "http://[::1]:8#at",
+    };
+    static const char *const bad[] = {
+        "",
+        "http",
+        "http:/",
+        "http://",
+        "ftp://127.0.0.1",
+        "file:///etc/hostname",
+        "http://x.example",
+        "http://127.0.0.1.x.example",
+        "http://127.0.0.1@x.example",
+        "http://127.0.0.1:80@x.example/",
+        "http://localhost.x/",
+        "http://user@localhost/",
+        "http://[::1].x/",
+        "http://127.0.0.2/",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        ck_assert_msg(http_url_check(good[i], true) == ERR_OK, "%s", good[i]);
+        ck_assert_int_eq(http_url_check(good[i], false), i < 2 ? ERR_OK : ERR_INVALID);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        ck_assert_msg(http_url_check(bad[i], true) == ERR_INVALID, "%s", bad[i]);
+}
+END_TEST
+
 int main(void)
 {
     if (http_client_init() != ERR_OK)
         return EXIT_FAILURE;
-    return SUITE_RUN("base/http_client", an_answer_arrives_with_status_body_and_age,
-                     any_status_is_an_answer, odd_ages_are_no_age, a_body_is_sent,
-                     no_body_claims_no_type, head_brings_no_body, a_large_answer_is_refused,
-                     endless_headers_are_refused, a_broken_or_missing_answer_is_unavailable,
-                     nobody_listening_is_unavailable, silence_is_a_timeout,
-                     a_redirect_keeps_to_its_scheme_and_its_number,
-                     a_header_cannot_carry_another, the_environment_names_no_proxy,
-                     plain_http_and_other_schemes_need_permission, tls_is_verified,
-                     starting_twice_is_harmless);
+    return SUITE_RUN(
+        "base/http_client", an_answer_arrives_with_status_body_and_age, any_status_is_an_answer,
+        odd_ages_are_no_age, a_body_is_sent, no_body_claims_no_type, head_brings_no_body,
+        a_large_answer_is_refused, endless_headers_are_refused,
+        a_broken_or_missing_answer_is_unavailable, nobody_listening_is_unavailable,
+        silence_is_a_timeout, a_redirect_keeps_to_its_scheme_and_its_number,
+        a_header_cannot_carry_another, the_environment_names_no_proxy,
+        plain_http_and_other_schemes_need_permission, plain_urls_are_of_this_machine,
+        tls_is_verified, starting_twice_is_harmless);
 }
