@@ -4,6 +4,7 @@
  * Invariant: the development issuer, which gives anybody with its key file any role, never
  * serves a listener that another machine can reach. */
 #include "config/setting.h"
+#include "gateway/base/http_client.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -146,6 +147,25 @@ static enum err check_certificates(const struct config *c)
     return ERR_OK;
 }
 
+static enum err check_witnesses(const struct config *c)
+{
+    for (size_t i = 0; i < c->n_witnesses; i++) {
+        const struct config_witness *row = &c->witnesses[i];
+        char why[ERR_MESSAGE_MAX];
+        enum err e = http_url_check(row->url, row->allow_plain_http);
+
+        (void)snprintf(why, sizeof(why), "%s", err_message(e));
+        if (e != ERR_OK)
+            return err_set(e, "%s: witnesses[%zu].url: %s", file_name(c), i, why);
+        for (size_t before = 0; before < i; before++) {
+            if (strcmp(c->witnesses[before].vkey, row->vkey) == 0)
+                return err_set(ERR_INVALID, "%s: witnesses[%zu].vkey: it stands twice",
+                               file_name(c), i);
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err check_log_name(const struct config *c)
 {
     if (!*c->keeper.log_name || strpbrk(c->keeper.log_name, " +\t\n"))
@@ -165,6 +185,7 @@ enum err config_check(const struct config *c)
     TRY(check_development(c, service_loopback && ops_loopback));
     TRY(check_certificates(c));
     TRY(check_log_name(c));
+    TRY(check_witnesses(c));
     return check_limits(c);
 }
 

@@ -1,10 +1,10 @@
 /* The configuration: what the file says, checked, with defaults filled in and paths made
  * absolute.
  *
- * settings.def is the table of everything (issuers.def and certificates.def: one row of the two
- * lists). The file is libconfig's syntax and read strictly: a name that is not known, a wrong
- * type, a value out of bounds is an error that names file, line and setting. Nobody but main
- * and its commands sees all of it; the layers get their own structs.
+ * settings.def is the table of everything (issuers.def, certificates.def and witnesses.def: one
+ * row of a list each). The file is libconfig's syntax and read strictly: a name that is not
+ * known, a wrong type, a value out of bounds is an error that names file, line and setting.
+ * Nobody but main and its commands sees all of it; the layers get their own structs.
  *
  * Texts are never NULL: "" where nothing is set. Units are in the field's name: _s, _ms; sizes
  * are bytes.
@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 enum { CONFIG_ISSUERS_MAX = 16, CONFIG_CERTIFICATES_MAX = 1024, CONFIG_PATH_MAX = 1024 };
+enum { CONFIG_WITNESSES_MAX = 15 }; /* what a note has room for beside the log's signature */
 
 /* The names of roles (ROLE_TABLE of gateway/auth/principal.h; a test holds them equal). */
 #define CONFIG_ROLES                                                                           \
@@ -31,6 +32,9 @@ struct config_issuer {
 struct config_certificate {
 #include "config/certificates.def"
 };
+struct config_witness {
+#include "config/witnesses.def"
+};
 
 struct config {
 #define SECTION(section, help) struct {
@@ -42,6 +46,8 @@ struct config {
     size_t n_issuers;
     struct config_certificate *certificates;
     size_t n_certificates;
+    struct config_witness *witnesses;
+    size_t n_witnesses;
     char *file;   /* as given; NULL for the defaults */
     char *folder; /* where it lies, absolute */
 };

@@ -54,8 +54,11 @@ void config_free(struct config *c)
         table_clear(&issuers_table, &c->issuers[i]);
     for (size_t i = 0; i < c->n_certificates; i++)
         table_clear(&certificates_table, &c->certificates[i]);
+    for (size_t i = 0; i < c->n_witnesses; i++)
+        table_clear(&witnesses_table, &c->witnesses[i]);
     free(c->issuers);
     free(c->certificates);
+    free(c->witnesses);
     free(c->file);
     free(c->folder);
     free(c);
@@ -189,6 +192,20 @@ static enum err certificates_read(const struct loader *l, config_setting_t *list
     return ERR_OK;
 }
 
+static enum err witnesses_read(const struct loader *l, config_setting_t *list)
+{
+    TRY(list_check(l, list, "witnesses", CONFIG_WITNESSES_MAX));
+    l->c->witnesses = calloc((size_t)config_setting_length(list) + 1, sizeof(*l->c->witnesses));
+    if (!l->c->witnesses)
+        return err_set(ERR_NOMEM, "the witnesses");
+    for (unsigned i = 0; i < (unsigned)config_setting_length(list); i++) {
+        l->c->n_witnesses++;
+        TRY(row_read(l, config_setting_get_elem(list, i), &witnesses_table, "witnesses", i,
+                     &l->c->witnesses[i]));
+    }
+    return ERR_OK;
+}
+
 static bool is_section(const char *name)
 {
     for (size_t i = 0; i < n_setting_sections; i++) {
@@ -208,6 +225,8 @@ static enum err root_read(const struct loader *l, config_setting_t *root)
             TRY(issuers_read(l, at));
         else if (strcmp(name, "certificates") == 0)
             TRY(certificates_read(l, at));
+        else if (strcmp(name, "witnesses") == 0)
+            TRY(witnesses_read(l, at));
         else if (is_section(name))
             TRY(group_read(l, at, &settings_table, name, name, l->c));
         else

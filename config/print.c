@@ -93,6 +93,9 @@ static enum err list_print(const char *name, const char *help, const struct sett
     "Who may vouch for callers by tokens (RFC 9068). A list of groups with these members:"
 #define CERTIFICATES_HELP                                                                      \
     "Whose a verified client certificate is. A list of groups with these members:"
+#define WITNESSES_HELP                                                                         \
+    "Who cosigns the log's checkpoints (`evidence-gateway log witness-push`). A list of "      \
+    "groups with these members:"
 
 enum err config_print(const struct config *c, const struct config_remark *remarks, size_t n,
                       struct buf *out)
@@ -106,8 +109,11 @@ enum err config_print(const struct config *c, const struct config_remark *remark
     TRY(list_print("issuers", ISSUERS_HELP, &issuers_table, c->issuers, sizeof(*c->issuers),
                    c->n_issuers, out));
     TRY(buf_append_str(out, "\n"));
-    return list_print("certificates", CERTIFICATES_HELP, &certificates_table, c->certificates,
-                      sizeof(*c->certificates), c->n_certificates, out);
+    TRY(list_print("certificates", CERTIFICATES_HELP, &certificates_table, c->certificates,
+                   sizeof(*c->certificates), c->n_certificates, out));
+    TRY(buf_append_str(out, "\n"));
+    return list_print("witnesses", WITNESSES_HELP, &witnesses_table, c->witnesses,
+                      sizeof(*c->witnesses), c->n_witnesses, out);
 }
 
 static const char example_lists[] =
@@ -126,6 +132,12 @@ static const char example_lists[] =
     "#     match = \"san-uri:urn:nhs:ods:A81001\";\n"
     "#     subject = \"A81001\";\n"
     "#     roles = [\"health_professional\"];\n"
+    "#   }\n"
+    "# );\n"
+    "# witnesses = (\n"
+    "#   {\n"
+    "#     url = \"https://witness.example.org\";\n"
+    "#     vkey = \"witness.example.org/w1+<key id>+<base64>\";\n"
     "#   }\n"
     "# );\n";
 
@@ -201,7 +213,8 @@ enum err config_reference(struct buf *out)
         TRY(reference_table(&settings_table, setting_sections[i].name, setting_sections[i].help,
                             out));
     TRY(reference_table(&issuers_table, "issuers", ISSUERS_HELP, out));
-    return reference_table(&certificates_table, "certificates", CERTIFICATES_HELP, out);
+    TRY(reference_table(&certificates_table, "certificates", CERTIFICATES_HELP, out));
+    return reference_table(&witnesses_table, "witnesses", WITNESSES_HELP, out);
 }
 
 /* --- what is in effect ---------------------------------------------------------------------
@@ -234,5 +247,7 @@ enum err config_effective(const struct config *c, struct buf *out)
         TRY(effective_rows(&issuers_table, "issuers", i, &c->issuers[i], out));
     for (size_t i = 0; i < c->n_certificates; i++)
         TRY(effective_rows(&certificates_table, "certificates", i, &c->certificates[i], out));
+    for (size_t i = 0; i < c->n_witnesses; i++)
+        TRY(effective_rows(&witnesses_table, "witnesses", i, &c->witnesses[i], out));
     return ERR_OK;
 }

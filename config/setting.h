@@ -45,6 +45,7 @@ enum { SETTING_VALUE_MAX = 2048 };
 extern const struct setting_table settings_table;     /* of struct config */
 extern const struct setting_table issuers_table;      /* of struct config_issuer */
 extern const struct setting_table certificates_table; /* of struct config_certificate */
+extern const struct setting_table witnesses_table;    /* of struct config_witness */
 extern const struct setting_section setting_sections[];
 extern const size_t n_setting_sections;
 

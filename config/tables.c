@@ -1,5 +1,5 @@
-/* The settings as tables: settings.def, issuers.def and certificates.def spelt out once more,
- * as data. */
+/* The settings as tables: settings.def and the rows of the lists (issuers.def,
+ * certificates.def, witnesses.def) spelt out once more, as data. */
 #include "config/setting.h"
 
 #include <stddef.h>
@@ -25,6 +25,12 @@ static const struct setting certificate_rows[] = {
 #include "config/certificates.def"
 };
 #undef AT
+
+#define AT(section, field) offsetof(struct config_witness, field)
+static const struct setting witness_rows[] = {
+#include "config/witnesses.def"
+};
+#undef AT
 #include "config/end.inc"
 
 #define TEXT(section, name, standard, longest, flags, help)
@@ -47,3 +53,4 @@ const size_t n_setting_sections = ARRAY_LEN(setting_sections);
 const struct setting_table settings_table = {setting_rows, ARRAY_LEN(setting_rows)};
 const struct setting_table issuers_table = {issuer_rows, ARRAY_LEN(issuer_rows)};
 const struct setting_table certificates_table = {certificate_rows, ARRAY_LEN(certificate_rows)};
+const struct setting_table witnesses_table = {witness_rows, ARRAY_LEN(witness_rows)};

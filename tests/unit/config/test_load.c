@@ -38,7 +38,9 @@ START_TEST(values_of_every_type_are_read)
         "(\"ES384\");\n"
         "  allowed_roles = (\"auditor\"); } );\n"
         "certificates = ( { match = \"san-dns:x.example\"; subject = \"x\"; roles = "
-        "[\"claims_system\"]; } );\n");
+        "[\"claims_system\"]; } );\n"
+        "witnesses = ( { url = \"https://w.example/p\"; vkey = \"a\"; ca_file = \"w.pem\"; },\n"
+        " { url = \"http://[::1]:8/\"; vkey = \"b\"; allow_plain_http = true; } );\n");
     char expected[128];
 
     ck_assert_msg(config_load(f.path, &c) == ERR_OK, "%s", err_message(ERR_INVALID));
@@ -64,6 +66,12 @@ START_TEST(values_of_every_type_are_read)
     ck_assert_str_eq(c->issuers[1].algorithms, "ES384");
     ck_assert_uint_eq(c->n_certificates, 1);
     ck_assert_str_eq(c->certificates[0].roles, "claims_system");
+    ck_assert_uint_eq(c->n_witnesses, 2);
+    ck_assert_str_eq(c->witnesses[0].url, "https://w.example/p");
+    (void)snprintf(expected, sizeof(expected), "%s/w.pem", f.folder);
+    ck_assert_str_eq(c->witnesses[0].ca_file, expected);
+    ck_assert_str_eq(c->witnesses[1].vkey, "b");
+    ck_assert(c->witnesses[1].allow_plain_http && !c->witnesses[0].allow_plain_http);
     ck_assert_str_eq(c->policy.party_issuer, "a");
     ck_assert_ptr_eq(config_issuer_find(c, "c"), &c->issuers[1]);
     ck_assert_ptr_null(config_issuer_find(c, "e"));
@@ -99,7 +107,7 @@ START_TEST(what_does_not_fit_names_file_line_and_setting)
         {"storage = { db_readers = \"8\"; };", "wants a whole number"},
         {"storage = { reserve = -5L; };", "wants a size from 0 B to 16 TiB"},
         {"storage = { reserve = \"5 apples\"; };", "wants a size"},
-        {"limits = { head_bytes = \"32 KiB\"; };", "head_bytes: must be less than connection"},
+        {"limits = { head_bytes = \"40 KiB\"; };", "head_bytes: must be less than connection"},
         {"limits = { target_bytes = \"24 KiB\"; };", "target_bytes: more than head_bytes"},
         {"keeper = { log_name = \"a b\"; };", "keeper.log_name: wants a name"},
         {"keeper = { log_name = \"\"; };", "keeper.log_name: wants a name"},
@@ -122,6 +130,14 @@ START_TEST(what_does_not_fit_names_file_line_and_setting)
          "roles: wants a list of: claimant"},
         {"certificates = ( { match = \"x\"; subject = \"y\"; roles = [\"auditor\"]; } );",
          "of no use without"},
+        {"witnesses = ( { url = \"https://w\"; } );", "witnesses[0].vkey: must be set"},
+        {"witnesses = ( { url = \"http://127.0.0.1/\"; vkey = \"v\"; } );",
+         "witnesses[0].url: the URL is not https"},
+        {"witnesses = ( { url = \"http://w\"; vkey = \"v\"; allow_plain_http = true; } );",
+         "witnesses[0].url: plain http is for loopback only"},
+        {"witnesses = ( { url = \"https://w\"; vkey = \"v\"; }, { url = \"https://x\"; "
+         "vkey = \"v\"; } );",
+         "witnesses[1].vkey: it stands twice"},
         {"server = { client_crl_file = \"x\"; };", "of no use without client_ca_file"},
         {"development_issuer = { enabled = true; };", "no row of `issuers` is called that"},
         {"server = {", ":1: syntax error"},

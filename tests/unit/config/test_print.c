@@ -133,7 +133,8 @@ START_TEST(what_is_in_effect_is_listed)
             "server = { client_ca_file = \"/ca.pem\"; };\n"
             "issuers = ( { issuer = \"a\"; audience = \"b\"; jwks_file = \"/k\";\n"
             " allowed_roles = [\"claimant\", \"auditor\"]; } );\n"
-            "certificates = ( { match = \"m\"; subject = \"s\"; roles = [\"auditor\"]; } );\n",
+            "certificates = ( { match = \"m\"; subject = \"s\"; roles = [\"auditor\"]; } );\n"
+            "witnesses = ( { url = \"https://w\"; vkey = \"v\"; } );\n",
             &c),
         ERR_OK);
     ck_assert_int_eq(config_effective(c, &out), ERR_OK);
@@ -142,6 +143,7 @@ START_TEST(what_is_in_effect_is_listed)
     ck_assert_ptr_nonnull(
         strstr(buf_text(&out), "issuers[0].allowed_roles = [\"claimant\", \"auditor\"]\n"));
     ck_assert_ptr_nonnull(strstr(buf_text(&out), "certificates[0].match = \"m\"\n"));
+    ck_assert_ptr_nonnull(strstr(buf_text(&out), "witnesses[0].vkey = \"v\"\n"));
 }
 END_TEST
 
