@@ -69,7 +69,7 @@ enum err artefact_receipt(struct evidence *ev, const struct principal *p, const 
     struct artefact_access access;
     TRY(db_read_begin(ev->parts.db, &db));
     TRY(reach(db, p, id, ACTION_ARTEFACT_READ, &access));
-    return ledger_receipt(ev->parts.ledger, access.artefact.ledger_index, out);
+    return ledger_receipt_cosigned(ev->parts.ledger, access.artefact.ledger_index, out);
 }
 
 /* Senders who only know the claim's id see what they sent themselves, and nothing else. */

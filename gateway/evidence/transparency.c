@@ -11,10 +11,24 @@ static enum err may_read_log(const struct principal *p)
                                                               : refuse(REFUSAL_NOT_PERMITTED);
 }
 
-enum err transparency_checkpoint(struct evidence *ev, struct buf *note)
+enum err transparency_checkpoint(struct evidence *ev, bool cosigned, struct buf *note)
 {
-    uint64_t size = 0;
-    return ledger_checkpoint(ev->parts.ledger, note, &size);
+    struct ledger *ledger = ev->parts.ledger;
+    uint64_t size = 0, newest = 0;
+
+    enum err e = ledger_checkpoint_cosigned(ledger, note, &size);
+    if (cosigned && e == ERR_NOT_FOUND)
+        return refuse(REFUSAL_NOT_FOUND);
+    if (cosigned || (e != ERR_OK && e != ERR_NOT_FOUND))
+        return e;
+
+    AUTO_CLEAR(buf_clear) struct buf plain;
+    buf_init(&plain, NOTE_MAX);
+    TRY(ledger_checkpoint(ledger, &plain, &newest));
+    if (e == ERR_OK && size == newest)
+        return ERR_OK; /* the same checkpoint, with what was signed below it */
+    buf_reset(note);
+    return buf_append(note, plain.data, plain.len);
 }
 
 /* Settles which tree is meant and whether `within` lies in it. */

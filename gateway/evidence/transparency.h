@@ -5,7 +5,8 @@
 
 #include "gateway/evidence/evidence.h"
 
-MUST_USE enum err transparency_checkpoint(struct evidence *ev, struct buf *note);
+/* The newest checkpoint, with the cosignatures that it has; `cosigned`: the newest one that has any, else REFUSAL_NOT_FOUND. */
+MUST_USE enum err transparency_checkpoint(struct evidence *ev, bool cosigned, struct buf *note);
 
 struct log_proof {
     uint64_t size; /* of the tree proved against; in: 0 for the newest */

@@ -6,11 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+static enum err checkpoint_find(struct http_exchange *x, struct buf *note)
+{
+    static const char *const KNOWN[] = {"cosigned", NULL};
+    const char *cosigned = http_query(x, "cosigned");
+    TRY(api_query_known(x, KNOWN));
+    if (cosigned && strcmp(cosigned, "true") != 0)
+        return refuse_because(REFUSAL_INVALID_REQUEST, "cosigned may only be true");
+    return transparency_checkpoint(api_of(x)->evidence, cosigned != NULL, note);
+}
+
 void log_checkpoint_handle(struct http_exchange *x)
 {
     AUTO_CLEAR(buf_clear) struct buf note;
     buf_init(&note, NOTE_MAX);
-    enum err e = transparency_checkpoint(api_of(x)->evidence, &note);
+    enum err e = checkpoint_find(x, &note);
     if (e == ERR_OK)
         http_reply_bytes(x, 200, "text/plain; charset=utf-8", note.data, note.len);
     else
