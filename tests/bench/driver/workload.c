@@ -29,7 +29,7 @@ static const struct workload WORKLOADS[] = {
      GIB, 1, 6000, 100, 1000, 0},
     {"range-16", "64 KiB ranges of 1 GiB, 16 connections", WORKLOAD_RANGE, SESSION_KEPT,
      64 * KIB, GIB, 16, 40000, 400, 4000, 0},
-    {"list", "a page of 200 of a claim of 1,000 in 1,000,000, 4 connections", WORKLOAD_GET,
+    {"list", "a page of 200 of a claim with 1,000 artefacts, 4 connections", WORKLOAD_GET,
      SESSION_KEPT, 0, 0, 4, 4000, 40, 400, 0},
     {"connect-full", "full handshake and 1 KiB down, 4 at once", WORKLOAD_GET, SESSION_FULL, 0,
      0, 4, 3000, 40, 400, 0},
