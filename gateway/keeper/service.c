@@ -14,6 +14,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 struct answer {
@@ -246,7 +247,9 @@ static enum err enter(int fd, const struct keeper_settings *settings, pid_t pare
 
     TRY(crypto_init());
     TRY(service_load(settings, s));
-    /* Before the filter stands: the first line makes the C library look for a time zone. */
+    tzset(); /* before the filter stands: the log's first line would look for the time zone */
+    if (settings->admin)
+        log_set_level(LOG_WARN); /* an administrator's command speaks for itself */
     log_event(LOG_INFO, "keeper.ready", log_int("identities", (int64_t)s->n_identities),
               log_int("signed_size", (int64_t)s->state.now.frontier.size),
               log_bool("intake_only", settings->intake_only));
