@@ -188,12 +188,14 @@ static const char page_head[] =
     "a harmful artefact of that claim through another role, save one they sent in that other\n"
     "role themselves. The operator has no row. An artefact's kind narrows further who may "
     "send\n"
-    "it, and a party's scope what they see.\n"
+    "it.\n"
     "\n"
     "- **any claim**: no relation is asked for; **claimant**: the claim is the caller's own;\n"
-    "  **appointee**, **party**: a party of the claim whose authority is valid now;\n"
-    "  **assigned**: the claim is assigned to the caller (where `assessors_any_claim` is set,\n"
-    "  every claim counts as assigned to an assessor); **uploader**: the caller sent it.\n"
+    "  **appointee**, **representative** (appointees too), **party**: a party of the claim in\n"
+    "  that role whose authority is valid now;\n"
+    "  **assigned**: the claim is assigned to the caller or names them as assessor (where\n"
+    "  `assessors_any_claim` is set, every claim counts as assigned to an assessor);\n"
+    "  **uploader**: the caller sent it.\n"
     "- **harmful**: whether artefacts under the harm rule are there at all.\n"
     "- **purpose**: what staff state when they read; *own* is never stated, *-* is not asked\n"
     "  for.\n"
@@ -228,8 +230,8 @@ static enum err print_bits(struct buf *out, uint32_t bits, const char *const *na
 
 static enum err print_row(struct buf *out, const struct row *row)
 {
-    static const char *const relations[] = {"any claim", "claimant", "appointee",
-                                            "party",     "assigned", "uploader"};
+    static const char *const relations[] = {"any claim", "claimant", "appointee",     "party",
+                                            "assigned",  "uploader", "representative"};
 
     TRY(buf_printf(out, "| %s | ", role_name(row->role)));
     TRY(print_bits(out, row->relations, relations, ARRAY_LEN(relations), "", " and "));

@@ -52,10 +52,11 @@ enum relation {
     REL_ANY = 1u << 0,       /* always set */
     REL_CLAIMANT = 1u << 1,  /* the claim is the caller's own */
     REL_APPOINTEE = 1u << 2, /* a party of kind appointee whose authority is valid now */
-    REL_PARTY = 1u << 3,     /* any other party whose authority is valid now */
-    REL_ASSIGNED = 1u << 4,  /* the claim is assigned to the caller */
-    REL_UPLOADER = 1u << 5,  /* the artefact is the caller's own upload */
-    REL_REPRESENTATIVE = 1u << 6, /* that party acts for the claimant: the harm rule binds */
+    REL_PARTY = 1u << 3,     /* another party (not an assessor) whose authority is valid now */
+    REL_ASSIGNED = 1u << 4, /* the claim is assigned to the caller, or names them as assessor */
+    REL_UPLOADER = 1u << 5, /* the artefact is the caller's own upload */
+    REL_REPRESENTATIVE = 1u << 6, /* appointee or party who acts for the claimant: the harm
+                                     rule binds */
 };
 
 enum purpose {

@@ -13,12 +13,16 @@ static bool party_valid(const struct party_record *party, int64_t now)
     return party->from <= now && (party->until == 0 || now < party->until);
 }
 
+/* A party counts in the role on record: the caller's own roles are the table's to ask, and a
+ * carer who is an assessor elsewhere is none here. */
 static uint32_t relation_of_party(const struct party_record *party)
 {
-    uint32_t found = strcmp(party->kind, "appointee") == 0 ? REL_APPOINTEE : REL_PARTY;
-    if (strcmp(party->role, role_name(ROLE_REPRESENTATIVE)) == 0)
-        found |= REL_REPRESENTATIVE;
-    return found;
+    if (strcmp(party->role, role_name(ROLE_ASSESSOR)) == 0)
+        return REL_ASSIGNED;
+    if (strcmp(party->role, role_name(ROLE_REPRESENTATIVE)) != 0)
+        return REL_PARTY;
+    bool appointee = strcmp(party->kind, "appointee") == 0;
+    return REL_REPRESENTATIVE | (uint32_t)(appointee ? REL_APPOINTEE : REL_PARTY);
 }
 
 enum err authority_on_claim(struct db *db, const struct claim_record *claim,
