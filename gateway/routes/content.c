@@ -18,7 +18,8 @@ static void put_headers(struct http_exchange *x, const struct artefact_record *a
 {
     char digest[80], disposition[DISPOSITION_SIZE];
     field_digest_write(a->sha256, digest);
-    if (field_disposition_write(a->filename, disposition, sizeof(disposition)) != ERR_OK)
+    if (!a->filename[0] ||
+        field_disposition_write(a->filename, disposition, sizeof(disposition)) != ERR_OK)
         (void)snprintf(disposition, sizeof(disposition), "attachment");
     http_reply_header(x, "ETag", etag);
     http_reply_header(x, "Repr-Digest", digest);
