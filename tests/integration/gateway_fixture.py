@@ -217,8 +217,9 @@ class Gateway:
                 env={**os.environ, **(env or {})})
 
         def reader(stream):
-            for line in stream:
-                lines.put(line.decode().rstrip("\n"))
+            with stream:
+                for line in stream:
+                    lines.put(line.decode().rstrip("\n"))
             lines.put(None)
         threading.Thread(target=reader, args=(self.process.stdout,), daemon=True).start()
         deadline, said = time.monotonic() + START_SECONDS, []

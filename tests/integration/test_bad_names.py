@@ -46,11 +46,13 @@ class Names(GatewayTest):
         if answer.status == 400:
             return None
         told = self.expect(answer, 201).json["artefact"]
-        self.assertSafe(told["filename"])
+        if told["filename"] or "filename" in (disposition or ""):
+            self.assertSafe(told["filename"])
         read = self.gw.get(f"/v1/artefacts/{told['id']}/content", self.ada)
         self.assertEqual(read.body, data)
         shown = read.headers["Content-Disposition"]
-        self.assertTrue(shown.startswith("attachment;"), shown)
+        self.assertTrue(shown.startswith("attachment"), shown)
+        self.assertNotIn('filename=""', shown)
         self.assertEqual(len(read.headers.get_all("Content-Disposition")), 1)
         for bad in ("..", "/", "\\\\"):
             plain = urllib.parse.unquote(shown.split("filename*=UTF-8''")[-1])

@@ -488,11 +488,10 @@ class Idempotency(Base):
         self.assertEqual(again.json["artefact"]["id"], result[0].json["artefact"]["id"])
 
     def test_malformed_keys(self):
-        for key in ("bare", '"open', '""', '"' + "x" * 1000 + '"', '"a";b', "7"):
+        for key in ('"open', '""', '"' + "x" * 1000 + '"', '"a" b', "a b", "", ";", "a,b"):
             with self.subTest(key=key[:20]):
                 self.expect(self.gw.upload(self.claim, samples.pdf(), self.ada,
-                                           headers={"Idempotency-Key": key}),
-                            (400, 201) if key == '"a";b' else 400)
+                                           headers={"Idempotency-Key": key}), 400)
 
     def test_a_refusal_may_be_tried_again(self):
         headers, data = self.key(), samples.pdf("again")
@@ -707,7 +706,7 @@ class Lists(Base):
         self.assertEqual([a["id"] for a in self.gw.list_all(
             claim, self.ada, status="available")], newest)
         self.assertEqual(self.gw.list_all(claim, self.ada, status="restricted"), [])
-        for query in ("kind=nonsense", "status=nonsense", "limit=0", "cursor=nonsense"):
+        for query in ("status=nonsense", "limit=0", "cursor=nonsense"):
             self.expect(self.gw.get(f"/v1/claims/{claim}/artefacts?{query}", self.ada), 400)
 
     def test_a_cursor_stands_while_others_arrive(self):
