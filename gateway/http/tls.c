@@ -96,6 +96,22 @@ static enum err leaf_expiry(gnutls_certificate_credentials_t handle, int64_t *ou
     return ERR_OK;
 }
 
+/* GnuTLS 3.7 leaks the private key if the chain beside it cannot be read: so read the chain
+ * first, alone. */
+static enum err chain_check(const char *path, const gnutls_datum_t *pem)
+{
+    gnutls_x509_crt_t *chain = NULL;
+    unsigned n = 0;
+    int e = gnutls_x509_crt_list_import2(&chain, &n, pem, GNUTLS_X509_FMT_PEM, 0);
+
+    if (e < 0)
+        return err_set(ERR_CRYPTO, "%s: %s", path, gnutls_strerror(e));
+    for (unsigned i = 0; i < n; i++)
+        gnutls_x509_crt_deinit(chain[i]);
+    gnutls_free(chain);
+    return ERR_OK;
+}
+
 static enum err pair_load(const struct tls *t, gnutls_certificate_credentials_t handle)
 {
     AUTO_CLEAR(buf_clear) struct buf certificate, key;
@@ -108,6 +124,7 @@ static enum err pair_load(const struct tls *t, gnutls_certificate_credentials_t 
     TRY(file_read(t->private_key_file, true, &key));
     c = datum_of(&certificate);
     k = datum_of(&key);
+    TRY(chain_check(t->certificate_file, &c));
     e = gnutls_certificate_set_x509_key_mem2(handle, &c, &k, GNUTLS_X509_FMT_PEM, NULL, 0);
     if (e < 0)
         return err_set(ERR_CRYPTO, "%s, %s: %s", t->certificate_file, t->private_key_file,
