@@ -201,14 +201,17 @@ enum err artefact_list(struct db *db, const struct uuid *claim, const struct art
 }
 
 enum err artefact_list_assessment(struct db *db, const struct uuid *assessment,
-                                  struct artefact_record *out, size_t max, size_t *n)
+                                  const struct uuid *after, struct artefact_record *out,
+                                  size_t max, size_t *n)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db,
-                        "SELECT " COLUMNS
-                        " FROM artefacts a WHERE a.assessment = ? ORDER BY a.id DESC LIMIT ?"));
+    TRY(statement_begin(
+        &s, db,
+        "SELECT " COLUMNS
+        " FROM artefacts a WHERE a.assessment = ? AND a.id < ? ORDER BY a.id DESC LIMIT ?"));
     bind_uuid(&s, assessment);
+    bind_before(&s, after);
     return record_page(&s, read_artefact, out, sizeof(*out), max, n);
 }
 

@@ -97,7 +97,7 @@ MUST_USE enum err artefact_find(struct db *db, const struct uuid *id, struct art
 MUST_USE enum err artefact_status_change(struct db *db, const struct uuid *id, enum artefact_status from, enum artefact_status to, const char *reason);
 /* Those sent to the claim and those linked to it, newest first; constant cost a page (index on claim, id). */
 MUST_USE enum err artefact_list(struct db *db, const struct uuid *claim, const struct artefact_filter *f, const struct uuid *after, struct artefact_record *out, size_t max, size_t *n);
-MUST_USE enum err artefact_list_assessment(struct db *db, const struct uuid *assessment, struct artefact_record *out, size_t max, size_t *n);
+MUST_USE enum err artefact_list_assessment(struct db *db, const struct uuid *assessment, const struct uuid *after, struct artefact_record *out, size_t max, size_t *n); /* newest first */
 /* All of them in id order, for scrub. */
 MUST_USE enum err artefact_each(struct db *db, const struct uuid *after, struct artefact_record *out, size_t max, size_t *n);
 MUST_USE enum err artefact_exists(struct db *db, const struct uuid *id, bool *out);

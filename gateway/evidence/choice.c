@@ -114,6 +114,83 @@ static enum err assessment_reach(struct db *db, const struct uuid *id,
     return reach;
 }
 
+/* A kind that is no longer in the table is taken for one. */
+static bool is_recording(const struct evidence *ev, const struct artefact_record *a)
+{
+    const struct kind *kind = kinds_find(ev->parts.kinds, a->kind);
+    return !kind || kind->recording;
+}
+
+enum err choice_room(struct evidence *ev, struct db *db, const struct uuid *assessment)
+{
+    AUTO_FREE struct artefact_record *page = calloc(RECORDINGS_MAX, sizeof(*page));
+    struct uuid after = {{0}};
+    size_t n = RECORDINGS_MAX, recordings = 0;
+    if (!page)
+        return err_set(ERR_NOMEM, "recordings");
+    while (n == RECORDINGS_MAX && recordings < RECORDINGS_MAX) {
+        TRY(artefact_list_assessment(db, assessment, &after, page, RECORDINGS_MAX, &n));
+        for (size_t i = 0; i < n; i++) {
+            recordings += is_recording(ev, &page[i]);
+            after = page[i].id;
+        }
+    }
+    return recordings < RECORDINGS_MAX
+               ? ERR_OK
+               : refuse_because(REFUSAL_QUOTA_EXCEEDED,
+                                "an assessment has at most %d recordings", RECORDINGS_MAX);
+}
+
+/* A recording that was moved to another claim is that claim's: who sees this assessment need
+ * not see it. */
+static enum err may_see(struct db *db, const struct principal *p,
+                        const struct artefact_record *a, bool *out)
+{
+    struct access access = {
+        .action = ACTION_ARTEFACT_READ, .status = a->status, .harmful = a->harmful};
+    TRY(authority_on_artefact(db, a, p, clock_now(), &access.relations));
+    *out = permission_check(p, &access, NULL, NULL) == PERMIT;
+    return ERR_OK;
+}
+
+/* The recordings of a page that the caller may see are moved to its front. */
+static enum err recordings_keep(struct evidence *ev, struct db *db, const struct principal *p,
+                                struct artefact_record *list, size_t *n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < *n; i++) {
+        bool seen = false;
+        if (is_recording(ev, &list[i]))
+            TRY(may_see(db, p, &list[i], &seen));
+        if (seen)
+            list[kept++] = list[i];
+    }
+    *n = kept;
+    return ERR_OK;
+}
+
+static enum err recordings_load(struct evidence *ev, struct db *db, const struct principal *p,
+                                struct assessment_view *out)
+{
+    AUTO_FREE struct artefact_record *page = calloc(RECORDINGS_MAX, sizeof(*page));
+    struct uuid after = {{0}};
+    size_t n = RECORDINGS_MAX;
+    out->recordings = calloc(RECORDINGS_MAX, sizeof(*out->recordings));
+    if (!page || !out->recordings)
+        return err_set(ERR_NOMEM, "recordings");
+    while (n == RECORDINGS_MAX && out->n_recordings < RECORDINGS_MAX) {
+        TRY(artefact_list_assessment(db, &out->record.id, &after, page, RECORDINGS_MAX, &n));
+        size_t kept = n, room = RECORDINGS_MAX - out->n_recordings;
+        if (n > 0)
+            after = page[n - 1].id;
+        TRY(recordings_keep(ev, db, p, page, &kept));
+        kept = kept < room ? kept : room;
+        memcpy(out->recordings + out->n_recordings, page, kept * sizeof(*page));
+        out->n_recordings += kept;
+    }
+    return ERR_OK;
+}
+
 enum err assessment_get(struct evidence *ev, const struct principal *p, const struct uuid *id,
                         struct assessment_view *out)
 {
@@ -123,11 +200,7 @@ enum err assessment_get(struct evidence *ev, const struct principal *p, const st
     TRY(assessment_reach(db, id, p, ACTION_ASSESSMENT_READ, &out->record, NULL));
     TRY(events_load(db, id, &out->events, &out->n_events));
     out->choice = choice_state_at(out->events, out->n_events, INT64_MAX);
-    out->recordings = calloc(RECORDINGS_MAX, sizeof(*out->recordings));
-    if (!out->recordings)
-        return err_set(ERR_NOMEM, "recordings");
-    return artefact_list_assessment(db, id, out->recordings, RECORDINGS_MAX,
-                                    &out->n_recordings);
+    return recordings_load(ev, db, p, out);
 }
 
 /* --- a new assessment --------------------------------------------------------------------- */
@@ -186,7 +259,15 @@ static enum err event_check(const struct choice_event *e)
     return ERR_OK;
 }
 
-/* The same event again is harmless; another one under its id is not. */
+static bool event_same(const struct choice_event *a, const struct choice_event *b)
+{
+    return strcmp(a->event, b->event) == 0 && a->effective_at == b->effective_at &&
+           strcmp(a->notice_version, b->notice_version) == 0 &&
+           strcmp(a->channel, b->channel) == 0 && strcmp(a->on_behalf_of, b->on_behalf_of) == 0;
+}
+
+/* The same event again by whoever recorded it is harmless; another one under its id is not, and
+ * somebody else's receipt, which names its actor, is not given out. */
 static enum err event_repeated(struct choice_act *act, struct db *db)
 {
     struct choice_event known;
@@ -194,9 +275,7 @@ static enum err event_repeated(struct choice_act *act, struct db *db)
     if (found == ERR_NOT_FOUND)
         return ERR_OK;
     TRY(found);
-    if (strcmp(known.event, act->event->event) != 0 ||
-        known.effective_at != act->event->effective_at ||
-        strcmp(known.notice_version, act->event->notice_version) != 0)
+    if (!event_same(&known, act->event) || !person_is(&known.by, act->p))
         return refuse_because(REFUSAL_CONFLICT,
                               "this event_id is on record with other content");
     act->out->repeated = true;
@@ -240,23 +319,27 @@ static enum err restrict_one(struct choice_act *act, struct commit_tx *tx,
     json_put_text(entry, "event_id", act->event->event_id);
     struct ledger_ref ref;
     TRY(ledger_append(tx, entry, &ref));
-    act->out->restricted++;
+    act->out->restricted += !a->harmful; /* the harm rule holds for counts as well */
     return ERR_OK;
 }
 
-/* Every recording that is there is restricted; the list is read again until none is left to
- * restrict. */
+/* Every recording that is there, however many artefacts name the assessment. Other evidence
+ * that names it (a report, a letter) is not the choice's to restrict. */
 static enum err restrict_recordings(struct choice_act *act, struct commit_tx *tx)
 {
-    AUTO_FREE struct artefact_record *list = calloc(RECORDINGS_MAX, sizeof(*list));
-    if (!list)
+    AUTO_FREE struct artefact_record *page = calloc(RECORDINGS_MAX, sizeof(*page));
+    struct uuid after = {{0}};
+    size_t n = RECORDINGS_MAX;
+    if (!page)
         return err_set(ERR_NOMEM, "recordings");
-    size_t n = 0;
-    TRY(artefact_list_assessment(commit_db(tx), &act->event->assessment, list, RECORDINGS_MAX,
-                                 &n));
-    for (size_t i = 0; i < n; i++) {
-        if (restrictable(list[i].status))
-            TRY(restrict_one(act, tx, &list[i]));
+    while (n == RECORDINGS_MAX) {
+        TRY(artefact_list_assessment(commit_db(tx), &act->event->assessment, &after, page,
+                                     RECORDINGS_MAX, &n));
+        for (size_t i = 0; i < n; i++) {
+            if (is_recording(act->ev, &page[i]) && restrictable(page[i].status))
+                TRY(restrict_one(act, tx, &page[i]));
+            after = page[i].id;
+        }
     }
     return ERR_OK;
 }

@@ -13,9 +13,11 @@
  *   quarantined  no notice was effective at its start
  *   allowed      else
  *
- * An opt-out restricts every recording of the assessment that is already there; an opt-in
- * releases nothing by itself. The committer runs one transaction after the other, so of an
- * upload and an opt-out one comes first, and either order ends without an available recording.
+ * An opt-out restricts every recording of the assessment that is already there (artefacts of a
+ * kind that is a recording, whichever else name the assessment); an opt-in releases nothing by
+ * itself. An assessment takes RECORDINGS_MAX recordings. The committer runs one transaction
+ * after the other, so of an upload and an opt-out one comes first, and either order ends
+ * without an available recording.
  */
 #ifndef GATEWAY_EVIDENCE_CHOICE_H
 #define GATEWAY_EVIDENCE_CHOICE_H
@@ -37,7 +39,7 @@ struct assessment_view {
     enum choice_state choice;
     struct choice_event *events; /* heap: assessment_view_clear */
     size_t n_events;
-    struct artefact_record *recordings;
+    struct artefact_record *recordings; /* those that the caller may see, newest first */
     size_t n_recordings;
 };
 void assessment_view_clear(struct assessment_view *v);
@@ -60,14 +62,18 @@ enum { CHOICE_FUTURE_MAX_S = 300 };
 struct choice_result {
     enum choice_state state;
     bool repeated;     /* this event_id was on record with the same content: nothing new */
-    size_t restricted; /* recordings that this event restricted */
+    size_t restricted; /* recordings that this event restricted, but for harmful ones */
     struct buf receipt;
 };
 /* event: event_id, assessment, event, channel, notice_version, effective_at, on_behalf_of are
- * the caller's; the rest is filled. The same event_id with other content: REFUSAL_CONFLICT. */
+ * the caller's; the rest is filled. The same event_id with other content, or of somebody else:
+ * REFUSAL_CONFLICT. */
 MUST_USE enum err choice_record(struct evidence *ev, const struct principal *p,
                                 struct choice_event *event, struct choice_result *out);
 
+/* Inside a commit, or before: is there room for one more recording (REFUSAL_QUOTA_EXCEEDED)? */
+MUST_USE enum err choice_room(struct evidence *ev, struct db *db,
+                              const struct uuid *assessment);
 /* Inside a commit: the verdict on a recording of this assessment now. */
 MUST_USE enum err choice_judge(struct db *db, const struct uuid *assessment, int64_t started,
                                int64_t stopped, enum recording_verdict *out);

@@ -49,12 +49,24 @@ static enum err size_check(const struct upload *u, uint64_t size)
                           (unsigned long long)(max >> shift), giga ? "GB" : "MB");
 }
 
+/* Sound of an assessment comes in as a recording, where the choice decides about it; only the
+ * claimant and who acts for them may add what they recorded themselves. */
+static bool passes_by_the_choice(const struct upload *u, const char *media_type)
+{
+    return u->rq.has_assessment && !u->kind->recording &&
+           strncmp(media_type, "audio/", 6) == 0 && u->role != ROLE_CLAIMANT &&
+           u->role != ROLE_REPRESENTATIVE;
+}
+
 static enum err type_check(const struct upload *u, const char *media_type)
 {
-    if (kind_allows_type(u->kind, media_type))
-        return ERR_OK;
-    return refuse_because(REFUSAL_TYPE_NOT_ALLOWED, "The selected file must be a %s",
-                          u->kind->words);
+    if (!kind_allows_type(u->kind, media_type))
+        return refuse_because(REFUSAL_TYPE_NOT_ALLOWED, "The selected file must be a %s",
+                              u->kind->words);
+    if (passes_by_the_choice(u, media_type))
+        return refuse_because(REFUSAL_INVALID_REQUEST,
+                              "a recording of an assessment is sent as one");
+    return ERR_OK;
 }
 
 /* A browser that does not know says octet-stream: then the bytes alone decide. */
@@ -109,6 +121,7 @@ static enum err recording_check(const struct upload *u, struct db *db,
     TRY(found);
     if (!u->kind->recording)
         return ERR_OK;
+    TRY(choice_room(u->ev, db, &u->rq.assessment));
     TRY(choice_judge(db, &u->rq.assessment, u->rq.recording_started_at,
                      u->rq.recording_stopped_at, out));
     return *out == RECORDING_REFUSED ? refuse(REFUSAL_RECORDING_OPTED_OUT) : ERR_OK;

@@ -154,8 +154,7 @@ json_t *view_assessment(const struct assessment_view *v, const struct principal 
         const struct artefact_record *a = &v->recordings[i];
         bool mine = strcmp(a->uploader.issuer, p->issuer) == 0 &&
                     strcmp(a->uploader.subject, p->subject) == 0;
-        if (!a->harmful)
-            (void)json_array_append_new(recordings, view_artefact(a, mine));
+        (void)json_array_append_new(recordings, view_artefact(a, mine));
     }
     json_put(o, "recordings", recordings);
     return o;

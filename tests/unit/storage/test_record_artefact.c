@@ -330,13 +330,16 @@ START_TEST(recordings_are_found_by_their_assessment)
         recorded[2 - i] = add_artefact(&a);
         (void)new_artefact(&claim, "alex");
     }
-    ok(artefact_list_assessment(db, &assessment, found, PAGE_MAX, &n));
+    ok(artefact_list_assessment(db, &assessment, &nil, found, PAGE_MAX, &n));
     ck_assert_uint_eq(n, 3);
     for (int i = 0; i < 3; i++)
         ck_assert(uuid_equal(&found[i].id, &recorded[i]));
-    ok(artefact_list_assessment(db, &assessment, found, 2, &n));
+    ok(artefact_list_assessment(db, &assessment, &nil, found, 2, &n));
     ck_assert_uint_eq(n, 2);
-    ok(artefact_list_assessment(db, &claim, found, PAGE_MAX, &n));
+    ok(artefact_list_assessment(db, &assessment, &recorded[1], found, 2, &n));
+    ck_assert_uint_eq(n, 1);
+    ck_assert(uuid_equal(&found[0].id, &recorded[2]));
+    ok(artefact_list_assessment(db, &claim, &nil, found, PAGE_MAX, &n));
     ck_assert_uint_eq(n, 0);
     close_records();
 }

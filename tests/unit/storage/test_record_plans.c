@@ -62,7 +62,7 @@ static void use_the_rest_of_the_lists(const struct uuid *claim, const struct uui
     ok(assigned_replace(db, claim, NULL, 0));
     ok(link_list(db, artefact, links, &n));
     ok(link_remove(db, artefact, claim, 1));
-    ok(artefact_list_assessment(db, claim, artefacts, 2, &n));
+    ok(artefact_list_assessment(db, claim, claim, artefacts, 2, &n));
     ok(artefact_each(db, &nil, artefacts, 2, &n));
     ok(artefact_status_change(db, artefact, ARTEFACT_AVAILABLE, ARTEFACT_RESTRICTED, ""));
     ok(header_put(db, artefact, "k", "h", 1));
