@@ -1,11 +1,10 @@
-/* `log verify|proof`: the auditor's commands.
+/* `log verify|proof`: the auditor's commands (`log witness-push`: cmd_log_witness.c).
  *
  * verify = the replay of storage/ledger.h (commitments, tiles, roots, checkpoints) and the
  * records against it: what the rows say today must follow from the entries. */
 #include "gateway/cmd_log.h"
 
 #include "crypto/decimal.h"
-#include "gateway/base/encode.h"
 #include "gateway/commands.h"
 
 #include <stdio.h>
@@ -105,27 +104,22 @@ static int log_verify(int argc, char **argv)
 
 /* --- proof ---------------------------------------------------------------------------------
  */
-/* The body that a witness takes (C2SP tlog-witness, add-checkpoint): old size, hashes,
- * checkpoint. */
+/* The body that a witness takes (crypto/witness.h). */
 static enum err proof_print(struct offline *o, uint64_t old_size)
 {
-    AUTO_CLEAR(buf_clear) struct buf note = {0};
+    AUTO_CLEAR(buf_clear) struct buf note = {0}, body = {0};
     struct merkle_proof proof = {.n = 0};
     uint64_t size;
 
     buf_init(&note, NOTE_MAX);
+    buf_init(&body, WITNESS_REQUEST_MAX);
     TRY(ledger_checkpoint(o->ledger, &note, &size));
     if (old_size > size)
         return err_set(ERR_INVALID, "the newest checkpoint is of %llu entries only",
                        (unsigned long long)size);
     TRY(ledger_consistency(o->ledger, old_size, size, &proof));
-    (void)printf("old %llu\n", (unsigned long long)old_size);
-    for (size_t i = 0; i < proof.n; i++) {
-        char text[BASE64_SIZE(MERKLE_HASH_SIZE)];
-        (void)base64_encode(BASE64_STANDARD, proof.hashes[i].bytes, MERKLE_HASH_SIZE, text);
-        (void)printf("%s\n", text);
-    }
-    (void)printf("\n%s", buf_text(&note));
+    TRY(witness_request_format(old_size, &proof, buf_text(&note), note.len, &body));
+    (void)printf("%s", buf_text(&body));
     return ERR_OK;
 }
 
@@ -170,6 +164,7 @@ int cmd_log(int argc, char **argv)
     static const struct cli_subcommand table[] = {
         {"verify", log_verify, "recomputes the whole log and compares the records with it"},
         {"proof", log_proof, "proves that the newest checkpoint continues an older one"},
+        {"witness-push", log_witness_push, "has the witnesses cosign the newest checkpoint"},
     };
 
     return cli_dispatch("log", table, ARRAY_LEN(table), argc, argv);

@@ -1,4 +1,5 @@
-/* Between cmd_log.c (the tree) and cmd_log_records.c (the records against it). */
+/* Between cmd_log.c (the tree), cmd_log_records.c (the records against it) and
+ * cmd_log_witness.c. */
 #ifndef GATEWAY_CMD_LOG_H
 #define GATEWAY_CMD_LOG_H
 
@@ -15,5 +16,7 @@ void log_finding(struct log_check *c, const char *kind, uint64_t index, const ch
 /* Every artefact, choice and consent has its entry, which says the same; an artefact's status
  * follows from its entries. */
 MUST_USE enum err log_check_records(struct log_check *c);
+
+int log_witness_push(int argc, char **argv); /* a subcommand of `log` */
 
 #endif

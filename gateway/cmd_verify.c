@@ -2,6 +2,7 @@
  * network, no database, no configuration. */
 #include "crypto/receipt.h"
 #include "crypto/secret.h"
+#include "gateway/base/clock.h"
 #include "gateway/base/encode.h"
 #include "gateway/base/json.h"
 #include "gateway/cli.h"
@@ -14,10 +15,17 @@
 #include <unistd.h>
 
 enum { PIECE = 65536 };
+#define TIME_SHOWN_MAX UINT64_C(253402300799) /* 9999-12-31 */
 
 struct verification {
     const char *key, *operands[2]; /* receipt, file */
+    struct cli_values witnesses;   /* keys that must have cosigned */
     bool quiet;
+};
+
+struct cosigned {
+    struct note_verifier witness;
+    uint64_t time; /* seconds */
 };
 
 /* A file that holds the text, or the text itself. */
@@ -73,7 +81,39 @@ static enum err file_check(const char *path, const json_t *details)
     return ERR_OK;
 }
 
-static void print_good(const struct receipt *r, const json_t *details, bool with_file)
+/* Each witness that was named must have cosigned the receipt's checkpoint. */
+static enum err witnesses_check(const struct verification *v, const struct receipt *r,
+                                struct cosigned out[CLI_VALUES_MAX])
+{
+    for (size_t i = 0; i < v->witnesses.n; i++) {
+        struct cosigned *c = &out[i];
+        char why[ERR_MESSAGE_MAX];
+
+        TRY(key_read(v->witnesses.values[i], &c->witness));
+        if (c->witness.algorithm != NOTE_COSIGNATURE)
+            return err_set(ERR_INVALID, "%s: not the key of a witness", c->witness.name);
+        enum err e = note_verify_cosignature(r->note, r->note_len, &c->witness, &c->time);
+        if (e == ERR_OK)
+            continue;
+        (void)snprintf(why, sizeof(why), "%s", err_message(e));
+        return err_set(e, "witness %s: %s", c->witness.name, why);
+    }
+    return ERR_OK;
+}
+
+static void print_cosigned(const struct cosigned *c, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t seconds = c[i].time < TIME_SHOWN_MAX ? c[i].time : TIME_SHOWN_MAX;
+        char time[TIME_TEXT_SIZE];
+
+        time_format((int64_t)seconds * MICROS_PER_SECOND, time);
+        (void)printf("good: cosigned by the witness %s at %s\n", c[i].witness.name, time);
+    }
+}
+
+static void print_good(const struct receipt *r, const json_t *details, bool with_file,
+                       const struct cosigned *cosigned, size_t n)
 {
     AUTO_FREE char *text =
         json_dumps(details, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_SORT_KEYS);
@@ -82,6 +122,7 @@ static void print_good(const struct receipt *r, const json_t *details, bool with
         "good: entry %llu of the log %s, in a tree of %llu entries that its key has signed\n",
         (unsigned long long)r->index, r->checkpoint.origin,
         (unsigned long long)r->checkpoint.size);
+    print_cosigned(cosigned, n);
     if (with_file)
         (void)printf("good: the file is the one that was received\n");
     (void)printf("%s\n", text ? text : "");
@@ -92,6 +133,7 @@ static enum err verify(const struct verification *v)
     AUTO_CLEAR(buf_clear) struct buf text = {0};
     AUTO_CLEAR(receipt_clear) struct receipt r = {0};
     AUTO(json_free) json_t *details = NULL;
+    struct cosigned cosigned[CLI_VALUES_MAX];
     struct note_verifier key;
 
     buf_init(&text, RECEIPT_MAX);
@@ -104,11 +146,12 @@ static enum err verify(const struct verification *v)
         return err_set(ERR_CRYPTO, "it is no receipt");
     TRY(e);
     TRY(receipt_verify(&r, &key));
+    TRY(witnesses_check(v, &r, cosigned));
     TRY(json_parse(r.details, r.details_len, &details));
     if (v->operands[1])
         TRY(file_check(v->operands[1], details));
     if (!v->quiet)
-        print_good(&r, details, v->operands[1] != NULL);
+        print_good(&r, details, v->operands[1] != NULL, cosigned, v->witnesses.n);
     return ERR_OK;
 }
 
@@ -118,14 +161,17 @@ int cmd_verify(int argc, char **argv)
     const struct cli_option options[] = {
         {"key", "PUBKEY", "the log's public key: the file log.vkey or its text", CLI_TEXT, true,
          &v.key},
+        {"witness", "PUBKEY",
+         "the public key of a witness that must have cosigned: a file or its text", CLI_MANY,
+         false, &v.witnesses},
         {"quiet", NULL, "prints nothing when all is good", CLI_FLAG, false, &v.quiet},
     };
     const struct cli_command command = {
         .name = "verify",
         .operands = "RECEIPT [FILE]",
         .about = "Verifies a receipt (\"-\": standard input) offline: its commitment, its "
-                 "place in the log, the log's signature; and\n"
-                 "that FILE is what was received.",
+                 "place in the log, the log's signature and\n"
+                 "those of witnesses; and that FILE is what was received.",
         .options = options,
         .n_options = ARRAY_LEN(options),
         .operands_min = 1,

@@ -23,7 +23,9 @@ static const struct cli_subcommand COMMANDS[] = {
     {"export", cmd_export, "writes an artefact as an age file for one recipient"},
     {"scrub", cmd_scrub, "checks every sealed payload against its record"},
     {"verify", cmd_verify, "verifies a receipt, offline"},
-    {"log", cmd_log, "verify replays the whole log; proof prints a consistency proof"},
+    {"log", cmd_log,
+     "verify replays the whole log; proof proves that it only grew; witness-push has others "
+     "cosign it"},
     {"keeper", cmd_keeper, NULL}, /* internal: started by the gateway itself */
     {"version", cmd_version, "prints the version"},
     {"help", cmd_help, "help settings: every setting of the configuration"},
