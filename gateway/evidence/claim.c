@@ -107,11 +107,15 @@ static enum err people_write(struct claim_act *act, struct db *db, bool parties,
     return ERR_OK;
 }
 
+/* `quiet`: nothing changed but what the harm rule hides, so its history hides the entry too. */
 static enum err claim_log(struct claim_act *act, struct commit_tx *tx, const char *action,
-                          enum role role)
+                          enum role role, bool quiet)
 {
     AUTO(json_free) json_t *entry = entry_new(action, act->p, role);
     entry_claim(entry, &act->id);
+    json_put_bool(entry, "special_rules", act->out->record.special_rules);
+    if (quiet)
+        json_put_bool(entry, "harmful", true);
     json_put_text_if(entry, "stage", act->out->record.stage);
     json_put_int(entry, "parties", (json_int_t)act->out->n_parties);
     json_put_int(entry, "assigned", (json_int_t)act->out->n_assigned);
@@ -148,7 +152,7 @@ static enum err register_apply(struct commit_tx *tx, void *ctx)
         TRY(people_write(act, db, true, true));
     }
     TRY(view_fill(db, act->p, REL_ANY, act->out));
-    return act->existed ? ERR_OK : claim_log(act, tx, "claim.created", role);
+    return act->existed ? ERR_OK : claim_log(act, tx, "claim.created", role, false);
 }
 
 enum err claim_register(struct evidence *ev, const struct principal *p,
@@ -170,15 +174,19 @@ static enum err change_apply(struct commit_tx *tx, void *ctx)
     uint32_t relations = 0;
     enum role role;
     TRY(authority_claim(db, &act->id, act->p, ACTION_CLAIM_UPDATE, record, &relations, &role));
+    /* A claimant must not learn of the special rules from a change that shows nothing. */
+    bool quiet = !d->has_parties && !d->has_assigned &&
+                 (!d->has_stage || strcmp(record->stage, d->record.stage) == 0);
     if (d->has_stage)
         memcpy(record->stage, d->record.stage, sizeof(record->stage));
     if (d->has_special_rules)
         record->special_rules = d->record.special_rules;
-    record->updated_at = clock_now();
+    if (!quiet)
+        record->updated_at = clock_now();
     TRY(claim_update(db, record));
     TRY(people_write(act, db, d->has_parties, d->has_assigned));
     TRY(view_fill(db, act->p, relations, act->out));
-    return claim_log(act, tx, "claim.updated", role);
+    return claim_log(act, tx, "claim.updated", role, quiet);
 }
 
 enum err claim_change(struct evidence *ev, const struct principal *p, const struct uuid *id,
