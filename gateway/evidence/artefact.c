@@ -14,10 +14,16 @@ static bool may_read_claim(struct db *db, const struct principal *p, const struc
     return authority_claim(db, id, p, ACTION_CLAIM_READ, &claim, NULL, NULL) == ERR_OK;
 }
 
-/* Only links to claims the caller may read are shown: a moved letter does not tell whose claim
- * it strayed to. If the claim it was sent to is not among them, the first that is stands in its
- * place. */
-static enum err view_fill(struct db *db, const struct principal *p, struct artefact_view *v)
+static bool is_staff(enum role r)
+{
+    return r != ROLE_CLAIMANT && r != ROLE_REPRESENTATIVE && r != ROLE_HEALTH_PROFESSIONAL;
+}
+
+/* Only links to claims the caller may read are shown, and what staff wrote about them to staff:
+ * a moved letter does not tell whose claim it strayed to. If the claim it was sent to is not
+ * among them, the first that is stands in its place. */
+static enum err view_fill(struct db *db, const struct principal *p, enum role role,
+                          struct artefact_view *v)
 {
     size_t all = 0, kept = 0;
     bool sent_to_shown = false;
@@ -27,6 +33,8 @@ static enum err view_fill(struct db *db, const struct principal *p, struct artef
         if (!may_read_claim(db, p, &v->links[i].claim))
             continue;
         v->links[kept] = v->links[i];
+        if (!is_staff(role))
+            v->links[kept].reason[0] = 0;
         sent_to_shown = sent_to_shown || uuid_equal(&v->links[kept].claim, &v->record.claim);
         kept++;
     }
@@ -50,7 +58,7 @@ enum err artefact_get(struct evidence *ev, const struct principal *p, const stru
     TRY(db_read_begin(ev->parts.db, &db));
     TRY(reach(db, p, id, ACTION_ARTEFACT_READ, &access));
     out->record = access.artefact;
-    return view_fill(db, p, out);
+    return view_fill(db, p, access.role, out);
 }
 
 void artefact_view_new(const struct artefact_record *a, struct artefact_view *out)
@@ -62,6 +70,20 @@ void artefact_view_new(const struct artefact_record *a, struct artefact_view *ou
         .artefact = a->id, .claim = a->claim, .by = a->uploader, .created_at = a->received_at};
 }
 
+/* A receipt names who sent what to which claim, and cannot be shown in part. Besides the sender
+ * it is for those who may read that claim, and if they are not staff only when it came from
+ * the claimant's own side. */
+static bool may_hold_receipt(struct db *db, const struct principal *p,
+                             const struct artefact_access *access)
+{
+    const struct artefact_record *a = &access->artefact;
+    bool own_side = strcmp(a->uploader_role, role_name(ROLE_CLAIMANT)) == 0 ||
+                    strcmp(a->uploader_role, role_name(ROLE_REPRESENTATIVE)) == 0;
+    if (person_is(&a->uploader, p))
+        return true;
+    return (is_staff(access->role) || own_side) && may_read_claim(db, p, &a->claim);
+}
+
 enum err artefact_receipt(struct evidence *ev, const struct principal *p, const struct uuid *id,
                           struct buf *out)
 {
@@ -69,6 +91,8 @@ enum err artefact_receipt(struct evidence *ev, const struct principal *p, const 
     struct artefact_access access;
     TRY(db_read_begin(ev->parts.db, &db));
     TRY(reach(db, p, id, ACTION_ARTEFACT_READ, &access));
+    if (!may_hold_receipt(db, p, &access))
+        return refuse(REFUSAL_NOT_PERMITTED);
     return ledger_receipt_cosigned(ev->parts.ledger, access.artefact.ledger_index, out);
 }
 
@@ -97,7 +121,7 @@ enum err artefact_find_all(struct evidence *ev, const struct principal *p,
         .by_status = q->by_status,
         .status = q->status,
         .hide_harmful = !permission_sees_harmful(p, relations),
-        .unless_uploader = &me,
+        .unless_uploader = authority_sees_own_harmful(p, relations) ? &me : NULL,
         .only_uploader = only_own(p, relations) ? &me : NULL,
     };
     return artefact_list(db, claim, &filter, &q->after, out, q->limit, n);
@@ -112,24 +136,23 @@ struct link_act {
     struct artefact_view *out;
 };
 
-/* One entry for each claim concerned, so that both histories show it. */
+/* One entry for each claim concerned, so that both histories show it: those that it stands
+ * linked to now, and the one it was taken from. */
 static enum err link_log(struct commit_tx *tx, const char *action, const struct link_act *act,
-                         const struct artefact_access *access)
+                         const struct artefact_access *access, bool removed)
 {
-    const struct uuid *claims[] = {&act->claim, &access->artefact.claim};
-    size_t n = uuid_equal(claims[0], claims[1]) ? 1 : 2;
-    for (size_t i = 0; i < n; i++) {
-        AUTO(json_free) json_t *entry = entry_new(action, act->p, access->role);
-        char linked[UUID_TEXT_SIZE];
-        uuid_format(&act->claim, linked);
-        entry_artefact(entry, &access->artefact);
-        entry_claim(entry, claims[i]);
-        json_put_text(entry, "linked_claim", linked);
-        json_put_text_if(entry, "reason", act->reason);
-        struct ledger_ref ref;
-        TRY(ledger_append(tx, entry, &ref));
-    }
-    return ERR_OK;
+    AUTO(json_free) json_t *entry = entry_new(action, act->p, access->role);
+    char linked[UUID_TEXT_SIZE];
+    struct ledger_ref ref;
+    uuid_format(&act->claim, linked);
+    entry_artefact(entry, &access->artefact);
+    json_put_text(entry, "linked_claim", linked);
+    json_put_text_if(entry, "reason", act->reason);
+    TRY(entry_append_linked(tx, entry, &access->artefact, &ref));
+    if (!removed)
+        return ERR_OK;
+    entry_claim(entry, &act->claim);
+    return ledger_append(tx, entry, &ref);
 }
 
 static enum err link_apply(struct commit_tx *tx, void *ctx)
@@ -148,10 +171,13 @@ static enum err link_apply(struct commit_tx *tx, void *ctx)
     enum err made = link_insert(db, &link);
     if (made == ERR_EXISTS)
         return refuse_because(REFUSAL_CONFLICT, "it is linked to this claim already");
+    if (made == ERR_TOO_LARGE)
+        return refuse_because(REFUSAL_QUOTA_EXCEEDED, "it is linked to %d claims already",
+                              LINKS_MAX);
     TRY(made);
-    TRY(link_log(tx, "link.made", act, &access));
+    TRY(link_log(tx, "link.made", act, &access, false));
     act->out->record = access.artefact;
-    return view_fill(db, act->p, act->out);
+    return view_fill(db, act->p, access.role, act->out);
 }
 
 enum err artefact_link(struct evidence *ev, const struct principal *p, const struct uuid *id,
@@ -181,7 +207,7 @@ static enum err unlink_apply(struct commit_tx *tx, void *ctx)
         return refuse_because(REFUSAL_CONFLICT,
                               "it is its last link: link it to the right claim first");
     TRY(link_remove(db, &act->artefact, &act->claim, clock_now()));
-    return link_log(tx, "link.removed", act, &access);
+    return link_log(tx, "link.removed", act, &access, true);
 }
 
 enum err artefact_unlink(struct evidence *ev, const struct principal *p, const struct uuid *id,

@@ -33,6 +33,9 @@ struct artefact_access {
 MUST_USE enum err authority_artefact(struct db *db, const struct uuid *id,
                                      const struct principal *p, enum action action,
                                      enum purpose stated, struct artefact_access *out);
+/* Whether a harmful artefact that the caller sent themselves is there for them: by the role
+ * they come with, never as claimant or representative. Lists and histories ask. */
+bool authority_sees_own_harmful(const struct principal *p, uint32_t relations);
 /* What a verdict of the table tells the caller; `hidden` is how a thing that is not theirs is
  * called. */
 MUST_USE enum err authority_refuse(enum verdict v, enum refusal hidden);

@@ -318,7 +318,7 @@ static enum err restrict_one(struct choice_act *act, struct commit_tx *tx,
     json_put_text(entry, "reason", "opted-out");
     json_put_text(entry, "event_id", act->event->event_id);
     struct ledger_ref ref;
-    TRY(ledger_append(tx, entry, &ref));
+    TRY(entry_append_linked(tx, entry, a, &ref));
     act->out->restricted += !a->harmful; /* the harm rule holds for counts as well */
     return ERR_OK;
 }

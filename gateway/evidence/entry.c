@@ -4,6 +4,7 @@
 #include "gateway/evidence/internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void actor_text(const struct principal *p, char out[ACTOR_MAX])
@@ -58,6 +59,36 @@ void entry_artefact(json_t *entry, const struct artefact_record *a)
     put_id(entry, "claim", &a->claim);
     json_put_text(entry, "kind", a->kind);
     json_put_bool(entry, "harmful", a->harmful);
+}
+
+static void sent_to_first(const struct artefact_record *a, struct link_record *links, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        if (uuid_equal(&links[i].claim, &a->claim)) {
+            links[i].claim = links[0].claim;
+            links[0].claim = a->claim;
+        }
+    }
+}
+
+enum err entry_append_linked(struct commit_tx *tx, json_t *entry,
+                             const struct artefact_record *a, struct ledger_ref *out)
+{
+    AUTO_FREE struct link_record *links = calloc(LINKS_MAX, sizeof(*links));
+    struct ledger_ref other;
+    size_t n = 0;
+    if (!links)
+        return err_set(ERR_NOMEM, "links");
+    TRY(link_list(commit_db(tx), &a->id, links, &n));
+    sent_to_first(a, links, n);
+    if (n > 0)
+        entry_claim(entry, &links[0].claim);
+    TRY(ledger_append(tx, entry, out));
+    for (size_t i = 1; i < n; i++) {
+        entry_claim(entry, &links[i].claim);
+        TRY(ledger_append(tx, entry, &other));
+    }
+    return ERR_OK;
 }
 
 void entry_hex(json_t *entry, const char *name, const uint8_t digest[32])

@@ -9,6 +9,7 @@
 
 #include "gateway/auth/principal.h"
 #include "gateway/base/json.h"
+#include "storage/ledger.h"
 #include "storage/records.h"
 
 /* NULL when memory is out: ledger_append reports it. `p` may be NULL for what the gateway does
@@ -17,6 +18,11 @@ json_t *entry_new(const char *action, const struct principal *p, enum role role)
 void entry_claim(json_t *entry, const struct uuid *claim);
 void entry_artefact(json_t *entry,
                     const struct artefact_record *a); /* id, claim, kind, harmful */
+/* Appends an entry about an artefact once for each claim it stands linked to, so that each of
+ * their histories, and no other, shows it. *out is the first; its `claim` is the one it was
+ * sent to, if that link stands. */
+MUST_USE enum err entry_append_linked(struct commit_tx *tx, json_t *entry,
+                                      const struct artefact_record *a, struct ledger_ref *out);
 void entry_hex(json_t *entry, const char *name, const uint8_t digest[32]);
 
 #endif

@@ -53,7 +53,7 @@ static enum err close_one(struct commit_tx *tx, const struct closing *c,
     else
         json_put_int(entry, "served", (json_int_t)atomic_load(&s->served));
     struct ledger_ref ref;
-    TRY(ledger_append(tx, entry, &ref));
+    TRY(entry_append_linked(tx, entry, &s->artefact, &ref));
     enum err closed =
         read_session_close(commit_db(tx), &s->record.id, clock_now(), atomic_load(&s->served));
     return closed == ERR_NOT_FOUND ? ERR_OK : closed;

@@ -45,26 +45,39 @@ static void put_actor(json_t *event, json_t *details, const char *me, bool staff
     json_put(event, "by", by);
 }
 
-static json_t *event_of(const struct ledger_entry *e, json_t *details, const char *me,
-                        bool staff)
+struct viewer {
+    char me[ACTOR_MAX], claim[UUID_TEXT_SIZE];
+    bool staff, harmful, own_harmful;
+};
+
+/* Whose claim a letter strayed to, and what staff wrote about it, is not told to those whose
+ * claim it is not. */
+static bool may_see(const struct viewer *v, const char *action, const char *member,
+                    const json_t *value)
 {
+    const char *text = json_string_value(value);
+    if (v->staff)
+        return true;
+    if (strcmp(member, "linked_claim") == 0)
+        return text && strcmp(text, v->claim) == 0;
+    return strcmp(member, "reason") != 0 || strncmp(action, "link.", 5) != 0;
+}
+
+static json_t *event_of(const struct ledger_entry *e, json_t *details, const struct viewer *v)
+{
+    const char *action = json_string_value(json_object_get(details, "action"));
     json_t *event = json_object();
     json_put_int(event, "entry", (json_int_t)e->index);
     json_put_time(event, "time", e->time);
-    json_put_text(event, "event", json_string_value(json_object_get(details, "action")));
-    put_actor(event, details, me, staff);
+    json_put_text(event, "event", action);
+    put_actor(event, details, v->me, v->staff);
     for (size_t i = 0; i < ARRAY_LEN(SHOWN); i++) {
         json_t *value = json_object_get(details, SHOWN[i]);
-        if (value)
+        if (value && may_see(v, action, SHOWN[i], value))
             json_object_set(event, SHOWN[i], value);
     }
     return event;
 }
-
-struct viewer {
-    char me[ACTOR_MAX];
-    bool staff, harmful;
-};
 
 static bool concerns_viewer(const struct viewer *v, json_t *details)
 {
@@ -74,7 +87,7 @@ static bool concerns_viewer(const struct viewer *v, json_t *details)
         return false;
     if (!json_is_true(json_object_get(details, "harmful")) || v->harmful)
         return true;
-    return actor && strcmp(actor, v->me) == 0; /* one's own act */
+    return v->own_harmful && actor && strcmp(actor, v->me) == 0;
 }
 
 /* Adds what the viewer may see until `limit` events are there; *last is the last entry looked
@@ -86,8 +99,7 @@ static void page_show(const struct viewer *v, struct ledger_entry *page, size_t 
         AUTO(json_free) json_t *details = NULL;
         if (json_array_size(events) < limit) {
             if (reads(&page[i], &details) && concerns_viewer(v, details))
-                (void)json_array_append_new(events,
-                                            event_of(&page[i], details, v->me, v->staff));
+                (void)json_array_append_new(events, event_of(&page[i], details, v));
             *last = page[i].index;
         }
         ledger_entry_clear(&page[i]);
@@ -122,7 +134,9 @@ enum err history_of_claim(struct evidence *ev, const struct principal *p,
     TRY(db_read_begin(ev->parts.db, &db));
     TRY(authority_claim(db, claim, p, ACTION_CLAIM_HISTORY, &record, &relations, NULL));
     actor_text(p, viewer.me);
+    uuid_format(claim, viewer.claim);
     viewer.harmful = permission_sees_harmful(p, relations);
+    viewer.own_harmful = authority_sees_own_harmful(p, relations);
     viewer.staff = (relations & (REL_CLAIMANT | REL_APPOINTEE | REL_PARTY)) == 0;
     *events = json_array();
     return events_collect(db, claim, &viewer, after,

@@ -101,7 +101,7 @@ static enum err open_apply(struct commit_tx *tx, void *ctx)
     json_put_text(entry, "purpose", record->purpose);
     json_put_text(entry, "status", artefact_status_name(access.artefact.status));
     struct ledger_ref ref;
-    TRY(ledger_append(tx, entry, &ref));
+    TRY(entry_append_linked(tx, entry, &access.artefact, &ref));
     record->ledger_index = ref.index;
     return read_session_insert(commit_db(tx), record);
 }

@@ -5,7 +5,8 @@
 
 #include "gateway/evidence/evidence.h"
 
-/* The newest checkpoint, with the cosignatures that it has; `cosigned`: the newest one that has any, else REFUSAL_NOT_FOUND. */
+/* The newest checkpoint, with the cosignatures that it has; `cosigned`: the newest one that has
+ * any, else REFUSAL_NOT_FOUND. */
 MUST_USE enum err transparency_checkpoint(struct evidence *ev, bool cosigned, struct buf *note);
 
 struct log_proof {
