@@ -165,6 +165,7 @@ int cmd_log(int argc, char **argv)
         {"verify", log_verify, "recomputes the whole log and compares the records with it"},
         {"proof", log_proof, "proves that the newest checkpoint continues an older one"},
         {"witness-push", log_witness_push, "has the witnesses cosign the newest checkpoint"},
+        {"erase", log_erase, "erases the details of one entry, by an order in the log"},
     };
 
     return cli_dispatch("log", table, ARRAY_LEN(table), argc, argv);

@@ -17,6 +17,8 @@ void log_finding(struct log_check *c, const char *kind, uint64_t index, const ch
  * follows from its entries. */
 MUST_USE enum err log_check_records(struct log_check *c);
 
-int log_witness_push(int argc, char **argv); /* a subcommand of `log` */
+/* subcommands of `log` */
+int log_witness_push(int argc, char **argv);
+int log_erase(int argc, char **argv);
 
 #endif

@@ -79,14 +79,18 @@ struct ledger_filter {
 };
 /* In order of index, after `after` (UINT64_MAX: from the start). Each is cleared by the caller. */
 MUST_USE enum err ledger_query(struct db *db, const struct ledger_filter *f, uint64_t after, struct ledger_entry *out, size_t max, size_t *n);
-/* Erases details and salt of an entry, and cuts its time to what the leaf says (secure_delete; the caller truncates the WAL).
- * ERR_NOT_FOUND: no such entry. Once more is harmless. */
-MUST_USE enum err ledger_erase(struct commit_tx *tx, uint64_t index);
+/* Erases details and salt of an entry, and cuts its time to what the leaf says (secure_delete; the
+ * caller truncates the WAL). What makes it lawful is an entry of its own, in the same transaction:
+ * `order` (with "actor", "reason", ...; borrowed) is appended with action "entry.erased", "entry" and
+ * "erased_action". ERR_NOT_FOUND: no such entry; ERR_EXISTS: erased already; ERR_CONFLICT: it is
+ * itself such an order. */
+#define LEDGER_ERASED "entry.erased"
+MUST_USE enum err ledger_erase(struct commit_tx *tx, uint64_t index, json_t *order, struct ledger_ref *out);
 
 /* The auditor's replay over all rows: recomputes every commitment and leaf, every full tile, the root, and compares with the newest checkpoint;
- * look-up columns against details; stored checkpoints against the roots of their sizes. *findings counts what is not lawful. report is called for each finding (kind: "erased" is lawful, all else is not); progress may be NULL. */
+ * look-up columns against details; stored checkpoints against the roots of their sizes. *findings counts what is not lawful. report is called for each finding (kind: "erased", by an order in the log, is lawful, all else is not); progress may be NULL. */
 struct ledger_finding {
-    const char *kind; /* "erased", "commitment", "columns", "tile", "gap", "root" */
+    const char *kind; /* "erased", "unordered" (erased without an order), "commitment", "columns", "tile", "gap", "root" */
     uint64_t index;
     const char *message;
 };

@@ -185,4 +185,15 @@ MUST_USE enum err checkpoint_newest(struct db *db, struct buf *note); /* ERR_NOT
 MUST_USE enum err cosigned_newest(struct db *db, uint64_t most, struct checkpoint *out,
                                   struct buf *note);
 
+/* --- orders to erase (ledger_erase.c) ---------------------------------------------------- */
+struct erase_orders { /* of one snapshot; zero-initialised */
+    uint64_t *entries; /* sorted */
+    size_t n;
+    bool loaded;
+};
+/* Whether the log orders the erasure of this entry; loads the orders of db's snapshot when first
+ * asked. */
+MUST_USE enum err erase_ordered(struct erase_orders *o, struct db *db, uint64_t index, bool *out);
+void erase_orders_clear(struct erase_orders *o);
+
 #endif

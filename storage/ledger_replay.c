@@ -1,7 +1,8 @@
 /* The auditor's replay: everything that can be recomputed from the rows is, and what differs is
  * reported.
  *
- *     row        details + salt -> commitment              "commitment", or "erased"
+ *     row        details + salt -> commitment              "commitment", or "erased" by an
+ *                                                          order in the log, or "unordered"
  *                details -> the columns for look-ups       "columns"
  *     rows       seq without a gap                         "gap"
  *     leaves     -> full tiles, as the rows have them      "tile"
@@ -34,6 +35,7 @@ struct replay {
     struct tile_edge *edge;         /* recomputed */
     bool broken;                    /* the tree cannot be recomputed any further */
     struct db *db;                  /* of the present piece */
+    struct erase_orders orders;     /* as the present piece's snapshot has them */
     uint64_t next, end;             /* rows */
 };
 
@@ -100,13 +102,21 @@ static void check_columns(struct replay *r, const struct full_row *row)
         report(r, "columns", e->index, "its time is not what its details say");
 }
 
-static void check_erased(struct replay *r, const struct full_row *row)
+static enum err check_erased(struct replay *r, const struct full_row *row)
 {
+    bool ordered = false;
+
+    TRY(erase_ordered(&r->orders, r->db, row->entry.index, &ordered));
     if (row->action.len != 0 || row->actor.len != 0 || !uuid_is_nil(&row->claim) ||
         !uuid_is_nil(&row->artefact))
         report(r, "columns", row->entry.index,
                "it was erased, but its look-up columns were not");
-    report(r, "erased", row->entry.index, "its details were erased");
+    if (ordered)
+        report(r, "erased", row->entry.index, "its details were erased by an order in the log");
+    else
+        report(r, "unordered", row->entry.index,
+               "its details are gone, and no entry orders that");
+    return ERR_OK;
 }
 
 static enum err check_row(struct replay *r, const struct full_row *row)
@@ -114,10 +124,8 @@ static enum err check_row(struct replay *r, const struct full_row *row)
     const struct entry_row *e = &row->entry;
     uint8_t commitment[SHA256_SIZE];
 
-    if (!e->has_details && !e->has_salt) {
-        check_erased(r, row);
-        return ERR_OK;
-    }
+    if (!e->has_details && !e->has_salt)
+        return check_erased(r, row);
     if (!e->has_details || !e->has_salt) {
         report(r, "commitment", e->index, "only one of details and salt is there");
         return ERR_OK;
@@ -305,6 +313,7 @@ static enum err replay_piece(struct replay *r, struct full_row *row, struct buf 
         e = replay_rows(r, row, &c, &read);
     statement_end(&c.s);
     *note = c.note; /* its memory goes on to the next piece */
+    erase_orders_clear(&r->orders);
     db_read_end(TAKE(r->db));
     *more = r->next > before && r->next < r->end;
     return e;

@@ -168,27 +168,3 @@ enum err checkpoint_newest(struct db *db, struct buf *note)
     read_append(&s, note);
     return statement_read(&s);
 }
-
-/* --- erasing --------------------------------------------------------------------------- */
-static enum err entry_exists(struct db *db, uint64_t index)
-{
-    AUTO_CLEAR(statement_end) struct statement s;
-
-    TRY(statement_begin(&s, db, "SELECT 1 FROM ledger_entries WHERE seq = ?"));
-    bind_u64(&s, index);
-    return statement_find(&s);
-}
-
-enum err ledger_erase(struct commit_tx *tx, uint64_t index)
-{
-    AUTO_CLEAR(statement_end) struct statement s;
-
-    TRY(entry_exists(tx->db, index));
-    TRY(statement_begin(&s, tx->db,
-                        "UPDATE ledger_entries SET salt = NULL, details = NULL, action = NULL,"
-                        " claim = NULL, artefact = NULL, actor = NULL, time = time - time % ?"
-                        " WHERE seq = ?"));
-    bind_int(&s, LEAF_TIME_GRAIN * MICROS_PER_SECOND);
-    bind_u64(&s, index);
-    return statement_run(&s);
-}

@@ -612,6 +612,30 @@ class Damage(GatewayTest):
         self.assertIn("digest or size", self.unlawful(("UPDATE artefacts SET size = size + 1 WHERE id = ?",
                                                        (self.raw(0),))))
 
+    def sql(self, text):
+        with sqlite3.connect(self.gw.dir / "data/gateway.db") as db:
+            return db.execute(text).fetchall()
+
+    def test_an_entry_is_erased_by_an_order_in_the_log(self):
+        """Its leaf stays, the log verifies, the receipt that somebody holds goes on verifying; a row that was emptied
+        without an order is found."""
+        entries = [e for e in self.sql("SELECT seq, details FROM ledger_entries ORDER BY seq") if "upload.committed" in e[1]]
+        entry, secret = entries[0][0], json.loads(entries[0][1])["sha256"]
+        told = self.run_command("log", "erase", "--entry", entry, "--reason", "a court order", code=GOOD)
+        self.assertIn("details erased", told)
+        self.run_command("log", "erase", "--entry", entry, "--reason", "again", code=FAILED)
+        self.run_command("log", "erase", "--entry", 10 ** 9, "--reason", "none", code=FAILED)
+        self.assertIn(" 1 erased, 0 unlawful", self.run_command("log", "verify", code=GOOD))
+        order, = [json.loads(e[1]) for e in self.sql("SELECT seq, details FROM ledger_entries WHERE details IS NOT NULL")
+                  if "entry.erased" in e[1]]
+        self.assertEqual((order["entry"], order["erased_action"], order["reason"]),
+                         (entry, "upload.committed", "a court order"))
+        self.assertEqual([r for r in self.sql("SELECT seq, details FROM ledger_entries WHERE details IS NOT NULL")
+                          if secret in r[1]], [])
+        self.sql(f"UPDATE ledger_entries SET details = NULL, salt = NULL, action = NULL, actor = NULL, claim = NULL, "
+                 f"artefact = NULL WHERE seq = {entries[1][0]}")
+        self.assertIn("unordered", self.run_command("log", "verify", code=FAILED))
+
     def test_a_status_that_nobody_logged_is_found(self):
         told = self.unlawful(("UPDATE artefacts SET status = 'restricted' WHERE id = ?", (self.raw(1),)))
         self.assertIn("by the log it is available", told)

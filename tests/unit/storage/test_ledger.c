@@ -260,13 +260,17 @@ END_TEST
 /* --- erasing --------------------------------------------------------------------------- */
 static enum err erase_one(struct commit_tx *tx, void *ctx)
 {
-    return ledger_erase(tx, *(uint64_t *)ctx);
+    AUTO(json_free) json_t *order = json_object();
+    struct ledger_ref ref;
+
+    json_put_text(order, "reason", "a test");
+    return ledger_erase(tx, *(uint64_t *)ctx, order, &ref);
 }
 
 START_TEST(erased_entry_keeps_its_leaf)
 {
     AUTO_CLEAR(buf_clear) struct buf out;
-    uint64_t index = 301;
+    uint64_t index = 311;
     struct commit_job job = {.apply = erase_one, .ctx = &index};
     struct ledger_entry e;
     struct db *db;
@@ -277,7 +281,10 @@ START_TEST(erased_entry_keeps_its_leaf)
     grow_to(600, 100);
     ok(committer_run(w.committer, &job));
     fails(ERR_EXPIRED, ledger_receipt(w.ledger, index, &out));
-    ok(committer_run(w.committer, &job)); /* once more is harmless */
+    fails(ERR_EXISTS, committer_run(w.committer, &job));
+    index = 600; /* the order */
+    fails(ERR_CONFLICT, committer_run(w.committer, &job));
+    index = 311;
     ok(db_read_begin(w.pool, &db));
     ok(ledger_query(db, &(struct ledger_filter){.claim = NULL}, index - 1, &e, 1, &n));
     db_read_end(db);
@@ -285,12 +292,12 @@ START_TEST(erased_entry_keeps_its_leaf)
     ck_assert_uint_eq(e.index, index);
     ck_assert_ptr_null(e.details);
     ck_assert_int_eq(e.time % (LEAF_TIME_GRAIN * MICROS_PER_SECOND), 0);
-    index = 600;
+    index = 601;
     fails(ERR_NOT_FOUND, committer_run(w.committer, &job));
     world_reopen(&w);
-    tree_holds(600);
-    grow_to(601, 1);
     tree_holds(601);
+    grow_to(602, 1);
+    tree_holds(602);
     world_end(&w);
 }
 END_TEST
