@@ -61,15 +61,6 @@ enum err artefact_get(struct evidence *ev, const struct principal *p, const stru
     return view_fill(db, p, access.role, out);
 }
 
-void artefact_view_new(const struct artefact_record *a, struct artefact_view *out)
-{
-    out->record = *a;
-    out->mine = true;
-    out->n_links = 1;
-    out->links[0] = (struct link_record){
-        .artefact = a->id, .claim = a->claim, .by = a->uploader, .created_at = a->received_at};
-}
-
 /* A receipt names who sent what to which claim, and cannot be shown in part. Besides the sender
  * it is for those who may read that claim, and if they are not staff only when it came from
  * the claimant's own side. */

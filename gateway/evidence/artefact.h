@@ -13,10 +13,6 @@ struct artefact_view {
 };
 MUST_USE enum err artefact_get(struct evidence *ev, const struct principal *p,
                                const struct uuid *id, struct artefact_view *out);
-/* What the sender is answered about what was just committed: one link, to the claim it was sent
- * to. */
-void artefact_view_new(const struct artefact_record *a, struct artefact_view *out);
-
 struct artefact_query {
     const char *kind; /* NULL: any */
     bool by_status;

@@ -131,22 +131,15 @@ void put_piece(struct http_exchange *x, const void *data, size_t len)
 static void reply_created(struct http_exchange *x, const struct upload_result *result)
 {
     char id[UUID_TEXT_SIZE], location[64], digest[80];
-    struct artefact_view *view = calloc(1, sizeof(*view));
-    if (!view) {
-        api_problem(x, err_set(ERR_NOMEM, "artefact"));
-        return;
-    }
-    artefact_view_new(&result->artefact, view);
     uuid_format(&result->artefact.id, id);
     (void)snprintf(location, sizeof(location), "/v1/artefacts/%s", id);
     field_digest_write(result->artefact.sha256, digest);
     http_reply_header(x, "Location", location);
     http_reply_header(x, "Repr-Digest", digest);
     json_t *body = json_object();
-    json_put(body, "artefact", view_artefact_whole(view));
+    json_put(body, "artefact", view_artefact_sent(&result->artefact));
     json_put_text(body, "receipt", buf_text(&result->receipt));
     http_reply_json(x, 201, body);
-    free(view);
 }
 
 void put_finish(struct http_exchange *x)

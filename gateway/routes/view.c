@@ -98,17 +98,29 @@ json_t *view_artefact(const struct artefact_record *a, bool mine)
     return o;
 }
 
+static void append_link(json_t *links, const struct uuid *claim, const char *reason,
+                        int64_t since)
+{
+    json_t *link = json_object();
+    view_put_id(link, "claim", claim);
+    json_put_text_if(link, "reason", reason);
+    json_put_time(link, "since", since);
+    (void)json_array_append_new(links, link);
+}
+
 json_t *view_artefact_whole(const struct artefact_view *v)
 {
-    json_t *o = view_artefact(&v->record, v->mine);
-    json_t *links = json_array();
-    for (size_t i = 0; i < v->n_links; i++) {
-        json_t *link = json_object();
-        view_put_id(link, "claim", &v->links[i].claim);
-        json_put_text_if(link, "reason", v->links[i].reason);
-        json_put_time(link, "since", v->links[i].created_at);
-        (void)json_array_append_new(links, link);
-    }
+    json_t *o = view_artefact(&v->record, v->mine), *links = json_array();
+    for (size_t i = 0; i < v->n_links; i++)
+        append_link(links, &v->links[i].claim, v->links[i].reason, v->links[i].created_at);
+    json_put(o, "links", links);
+    return o;
+}
+
+json_t *view_artefact_sent(const struct artefact_record *a)
+{
+    json_t *o = view_artefact(a, true), *links = json_array();
+    append_link(links, &a->claim, "", a->received_at);
     json_put(o, "links", links);
     return o;
 }
