@@ -25,6 +25,19 @@ static const struct {
     {"text/rtf", "application/rtf"},
 };
 
+/* What nearly everybody sends, by signatures that leave no doubt. libmagic says the same, but
+ * tries some thousand rules first: 28 us, a twentieth of a small upload. */
+static const struct {
+    const char *bytes;
+    size_t len;
+    const char *type;
+} SIGNATURES[] = {
+    {"%PDF-", 5, "application/pdf"},
+    {"\xff\xd8\xff\xe0", 4, "image/jpeg"}, /* JFIF */
+    {"\xff\xd8\xff\xe1", 4, "image/jpeg"}, /* Exif: photographs */
+    {"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16, "image/png"},
+};
+
 enum {
     SNIFF_FLAGS = MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS | MAGIC_NO_CHECK_TAR |
                   MAGIC_NO_CHECK_ELF | MAGIC_NO_CHECK_TOKENS | MAGIC_NO_CHECK_APPTYPE |
@@ -71,12 +84,24 @@ static bool is_letter(const char *type, const unsigned char *head, size_t len)
     return true;
 }
 
+static const char *signature_type(const void *head, size_t len)
+{
+    for (size_t i = 0; i < ARRAY_LEN(SIGNATURES); i++) {
+        if (len >= SIGNATURES[i].len &&
+            memcmp(head, SIGNATURES[i].bytes, SIGNATURES[i].len) == 0)
+            return SIGNATURES[i].type;
+    }
+    return NULL;
+}
+
 enum err sniff_type(struct sniffer *s, const void *head, size_t len,
                     char out[SNIFF_TYPE_MAX + 1])
 {
     if (len > SNIFF_HEAD_MAX)
         len = SNIFF_HEAD_MAX;
-    const char *type = magic_buffer(s->cookie, head, len);
+    const char *type = signature_type(head, len);
+    if (!type)
+        type = magic_buffer(s->cookie, head, len);
     if (!type || strlen(type) > SNIFF_TYPE_MAX)
         type = UNKNOWN;
     for (size_t i = 0; i < ARRAY_LEN(ALIASES); i++) {

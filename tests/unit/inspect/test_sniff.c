@@ -11,7 +11,14 @@ START_TEST(known_beginnings)
         const char *type;
     } CASES[] = {
         {"%PDF-1.4\n%\xe2\xe3", 12, "application/pdf"},
+        {"%PDF-1.7\n<!DOCTYPE html><html><script>alert(1)</script></html>", 61,
+         "application/pdf"},
+        {"%PDF", 4, "text/plain"},
         {"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01", 14, "image/jpeg"},
+        {"\xff\xd8\xff\xe1\x1c\x20"
+         "Exif\0\0MM\0*",
+         16, "image/jpeg"},
+        {"\xff\xd8\xff\xdb\0\x43\0\x02\x01\x01", 10, "image/jpeg"},
         {"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\2\0\0\0", 29, "image/png"},
         {"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data", 40,
          "audio/wav"},
