@@ -46,7 +46,7 @@ class Names(GatewayTest):
         if answer.status == 400:
             return None
         told = self.expect(answer, 201).json["artefact"]
-        if told["filename"] or "filename" in (disposition or ""):
+        if told["filename"] or "filename=" in (disposition or ""):
             self.assertSafe(told["filename"])
         read = self.gw.get(f"/v1/artefacts/{told['id']}/content", self.ada)
         self.assertEqual(read.body, data)

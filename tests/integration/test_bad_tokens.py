@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import json
 import os
+import pathlib
 import ssl
 import subprocess
 import threading
@@ -324,7 +325,7 @@ class Bound(Base):
     """Certificate-bound tokens (RFC 8705)."""
 
     def thumbprint(self, cert):
-        der = ssl.PEM_cert_to_DER_cert(open(cert[0]).read())
+        der = ssl.PEM_cert_to_DER_cert(pathlib.Path(cert[0]).read_text())
         return b64(hashlib.sha256(der).digest())
 
     def test_bound(self):

@@ -17,6 +17,7 @@ import samples
 from gateway_fixture import GatewayTest, Session, sha256
 
 CLIENT_HELLO_SECONDS = 2.0
+ROOM = 4 << 20  # left for uploads on the small disk
 CPU_SHARE = 0.5  # of one core that stalled clients may cost: a spinning loop takes a whole one
 
 
@@ -413,8 +414,29 @@ class SmallDisk(Base):
 
     def fill_and_recover(self, size):
         ballast = self.data / "ballast"
-        held = 6 * 1000 * 1000
-        ballast.write_bytes(b"\0" * held)
+        stat = os.statvfs(self.data)
+        room = stat.f_bavail * stat.f_frsize - self.reserve
+        ballast.write_bytes(b"\0" * (room - ROOM))
+        try:
+            kept = self.full(size)
+        finally:
+            ballast.unlink()
+        deadline = time.monotonic() + 5
+        while True:
+            data = samples.text(size, 77)
+            answer = self.gw.upload(self.claim, data, self.ada, media="text/plain",
+                                    filename="a.txt")
+            if answer.status == 201:
+                break
+            self.assertLess(time.monotonic(), deadline, repr(answer))
+            time.sleep(0.2)
+        kept.append((answer.json["artefact"]["id"], data, answer.json["receipt"]))
+        self.assertEqual(self.gw.ops("/readyz").status, 200)
+        self.assertAllThere(kept)
+        listed = {a["id"] for a in self.gw.list_all(self.claim, self.ada, limit=200)}
+        self.assertGreaterEqual(listed, {k[0] for k in kept})
+
+    def full(self, size):
         kept, refusal = self.fill(size)
         self.assertGreater(len(kept), 3)
         self.expect(refusal, 507, "storage-full")
@@ -424,22 +446,12 @@ class SmallDisk(Base):
         self.assertTrue(self.gw.alive())
         self.assertEqual(self.gw.get(f"/v1/claims/{self.claim}", self.ada).status, 200,
                          "reading goes on")
-        self.assertNotEqual(self.gw.ops("/readyz").status, 200)
+        if self.reserve:
+            more = self.data / "ballast.more"
+            more.write_bytes(b"\0" * 2 * size)  # now even the reserve is touched
+            self.assertEqual(self.gw.ops("/readyz").status, 503)
+            more.unlink()
         self.assertEqual(self.gw.ops("/healthz").status, 200)
-        ballast.unlink()
-        deadline = time.monotonic() + 5
-        while True:
-            answer = self.gw.upload(self.claim, samples.text(size, 77), self.ada,
-                                    media="text/plain", filename="a.txt")
-            if answer.status == 201:
-                break
-            self.assertLess(time.monotonic(), deadline, repr(answer))
-            time.sleep(0.2)
-        kept.append((answer.json["artefact"]["id"], samples.text(size, 77),
-                     answer.json["receipt"]))
-        self.assertAllThere(kept)
-        listed = {a["id"] for a in self.gw.list_all(self.claim, self.ada, limit=200)}
-        self.assertGreaterEqual(listed, {k[0] for k in kept})
         return kept
 
 
