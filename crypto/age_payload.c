@@ -126,6 +126,15 @@ static MUST_USE enum err fail(const char *what)
     return err_set(ERR_CRYPTO, "ChaCha20-Poly1305: %s", what);
 }
 
+void age_stream_forget(struct age_stream *s)
+{
+    static const uint8_t nothing[AGE_PAYLOAD_KEY_SIZE];
+
+    s->state = STREAM_IDLE;
+    if (EVP_EncryptInit_ex2(s->ctx, cipher, nothing, NULL, NULL) != 1)
+        (void)EVP_CIPHER_CTX_reset(s->ctx); /* slower next time, but gone */
+}
+
 enum err age_seal_begin(struct age_stream *s, const uint8_t key[AGE_PAYLOAD_KEY_SIZE],
                         uint64_t first_index)
 {

@@ -43,6 +43,8 @@ uint64_t age_chunk_offset(uint64_t index);     /* 16 + index * 65552 */
 struct age_stream;
 MUST_USE enum err age_stream_new(struct age_stream **out);
 void age_stream_free(struct age_stream *s); /* wipes */
+/* Overwrites the key of a payload that is done with; the context stays for the next. */
+void age_stream_forget(struct age_stream *s);
 DEFINE_AUTO(struct age_stream, age_stream_free);
 
 MUST_USE enum err age_seal_begin(struct age_stream *s, const uint8_t key[AGE_PAYLOAD_KEY_SIZE],

@@ -155,7 +155,7 @@ static void worker_stop(struct sealer *s)
     s->aside = false;
 }
 
-/* Plaintext does not stay in a pooled buffer; the extra ring blocks of large bodies are given
+/* Neither plaintext nor key stays in a pooled sealer; the extra ring blocks of large bodies are given
  * back. */
 static void sealer_wipe(struct sealer *s)
 {
@@ -168,6 +168,7 @@ static void sealer_wipe(struct sealer *s)
         s->ring[i].bytes = NULL;
     }
     sodium_memzero(s->head, s->head_len);
+    age_stream_forget(s->stream);
     s->blob = NULL;
 }
 

@@ -6,6 +6,7 @@
 #include "crypto/secret.h"
 #include "tests/support/suite.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -177,10 +178,87 @@ START_TEST(hash_only_and_sniffing)
 }
 END_TEST
 
+/* --- what is left in memory --------------------------------------------------------------- */
+
+static size_t found_in(int mem, uintptr_t from, uintptr_t to, const uint8_t masked[32])
+{
+    enum { PIECE = 1 << 20, OVERLAP = 32 };
+    static uint8_t piece[PIECE + OVERLAP];
+    size_t found = 0;
+    for (uintptr_t at = from; at < to; at += PIECE) {
+        ssize_t n = pread(mem, piece, sizeof(piece), (off_t)at);
+        for (ssize_t i = 0; i + 32 <= n; i++) {
+            size_t same = 0;
+            while (same < 32 && (piece[i + (ssize_t)same] ^ 0x5a) == masked[same])
+                same++;
+            found += same == 32;
+        }
+    }
+    return found;
+}
+
+/* How often the bytes stand in this process's writable memory. They are given masked, so that
+ * they are not found where they are looked for. */
+static size_t found_in_memory(const uint8_t masked[32])
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    FILE *mem = fopen("/proc/self/mem", "rb");
+    char line[512];
+    size_t found = 0;
+    ck_assert_ptr_nonnull(maps);
+    ck_assert_ptr_nonnull(mem);
+    while (fgets(line, sizeof(line), maps)) {
+        unsigned long from = 0, to = 0;
+        char rights[5] = "";
+        if (sscanf(line, "%lx-%lx %4s", &from, &to, rights) == 3 && rights[1] == 'w' &&
+            to - from < 1UL << 30)
+            found += found_in(fileno(mem), from, to, masked);
+    }
+    (void)fclose(mem);
+    (void)fclose(maps);
+    return found;
+}
+
+static void seal_with(struct sealer *s, struct blob_writer *w, const uint8_t masked[32])
+{
+    uint8_t key[AGE_PAYLOAD_KEY_SIZE];
+    struct sealed sealed;
+    for (size_t i = 0; i < sizeof(key); i++)
+        key[i] = masked[i] ^ 0x5a;
+    ck_assert_int_eq(seal_begin(s, key, NONCE, w), ERR_OK);
+    sodium_memzero(key, sizeof(key));
+    ck_assert_int_eq(seal_write(s, "hello", 5), ERR_OK);
+    ck_assert_int_eq(seal_finish(s, &sealed), ERR_OK);
+}
+
+START_TEST(an_idle_sealer_remembers_no_key)
+{
+    char path[] = "/tmp/seal-XXXXXX";
+    struct blob_store *store = store_make(path);
+    struct sealer_pool *pool = NULL;
+    struct sealer *s = NULL;
+    struct blob_writer *w = NULL;
+    struct uuid id = uuid_new();
+    uint8_t masked[32];
+    randombytes_buf(masked, sizeof(masked));
+    ck_assert_int_eq(sealer_pool_new(1, 1, &pool), ERR_OK);
+    ck_assert_int_eq(sealer_take(pool, &s), ERR_OK);
+    ck_assert_int_eq(blob_begin(store, &id, &w), ERR_OK);
+    seal_with(s, w, masked);
+    ck_assert_uint_gt(found_in_memory(masked), 0); /* the search finds it while it is there */
+    sealer_give(s);
+    blob_writer_free(w);
+    ck_assert_uint_eq(found_in_memory(masked), 0);
+    sealer_pool_free(pool);
+    blob_store_free(store);
+}
+END_TEST
+
 int main(void)
 {
     if (crypto_init() != ERR_OK)
         return EXIT_FAILURE;
     return SUITE_RUN("evidence/seal", every_boundary_opens_again, large_bodies_by_the_worker,
-                     given_back_in_mid_upload, hash_only_and_sniffing);
+                     given_back_in_mid_upload, hash_only_and_sniffing,
+                     an_idle_sealer_remembers_no_key);
 }
