@@ -294,6 +294,40 @@ class PerAddress(Base):
                 time.sleep(0.2)
 
 
+class ReadSessions(Base):
+    """A table that is full makes room: who reads a lot shuts nobody out, not even themselves."""
+
+    @classmethod
+    def configure(cls, gw):
+        gw.setting("policy.read_sessions_max", 16)
+
+    def test_more_artefacts_than_sessions(self):
+        made = []
+        for n in range(40):
+            data = samples.text(100, n)
+            answer = self.gw.upload(self.claim, data, self.ada, media="text/plain",
+                                    filename="a.txt")
+            made.append((self.expect(answer, 201).json["artefact"]["id"], data))
+        people = [(self.ada, ""), (self.gw.manager, "?purpose=decision"),
+                  (self.gw.token("auditor", "audrey"), "?purpose=audit")]
+        for token, query in people:
+            with Session(self.gw) as session:
+                for artefact, data in made:
+                    answer = session.request("GET", f"/v1/artefacts/{artefact}/content{query}",
+                                             token)
+                    self.assertEqual((answer.status, answer.body), (200, data))
+        # each of those reads stands in the history, whatever became of its session
+        told = []
+        path = f"/v1/claims/{self.claim}/history?limit=200"
+        while path:
+            answer = self.expect(self.gw.get(path, self.gw.manager), 200)
+            told += answer.items()
+            path = answer.next()
+        for purpose in ("decision", "audit"):
+            reads = {e["artefact"] for e in told if e.get("purpose") == purpose}
+            self.assertEqual(reads, {artefact for artefact, _ in made})
+
+
 class Descriptors(Base):
     def open_files(self):
         return max(len(os.listdir(f"/proc/{pid}/fd")) for pid in self.gw.pids())

@@ -487,6 +487,20 @@ class Idempotency(Base):
         again = self.expect(self.gw.upload(self.claim, data, self.ada, headers=headers), 201)
         self.assertEqual(again.json["artefact"]["id"], result[0].json["artefact"]["id"])
 
+    def test_many_at_once_are_one(self):
+        headers, data, answers = self.key(), samples.pdf("at once", pad=50000), []
+        before = len(self.gw.list_all(self.claim, self.ada))
+        threads = [threading.Thread(target=lambda: answers.append(
+            self.gw.upload(self.claim, data, self.ada, headers=headers))) for _ in range(8)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        good = [a.json["artefact"]["id"] for a in answers if a.status == 201]
+        self.assertEqual(len(set(good)), 1, answers)
+        self.assertTrue(all(a.status in (201, 409) for a in answers), answers)
+        self.assertEqual(len(self.gw.list_all(self.claim, self.ada)), before + 1)
+
     def test_malformed_keys(self):
         for key in ('"open', '""', '"' + "x" * 1000 + '"', '"a" b', "a b", "", ";", "a,b"):
             with self.subTest(key=key[:20]):
@@ -804,6 +818,26 @@ class History(Base):
                                     headers={"Range": f"bytes={n}-{n + 9}"}), 206)
         reads = [e for e in self.events(claim, self.ada) if '"decision"' in json.dumps(e)]
         self.assertEqual(len(reads), 1, reads)
+
+
+class Operations(Base):
+    def test_health_and_figures(self):
+        body = self.gw.claim_body("bea")
+        claim = self.gw.post("/v1/claims", self.gw.system, body).json["id"]
+        bea = self.gw.token("claimant", "bea")
+        artefact = self.expect(self.gw.upload(claim, samples.pdf(), bea,
+                                              filename="Private Letter.pdf"),
+                               201).json["artefact"]["id"]
+        for path in ("/healthz", "/readyz", "/metrics"):
+            answer = self.gw.ops(path)
+            self.assertEqual(answer.status, 200, repr(answer))
+            for word in (claim, artefact, body["claimant"]["nino"], "Invented", "Private",
+                         body["external_reference"]):
+                self.assertNotIn(word, answer.body.decode())
+            # and not where everybody can reach it
+            self.assertIn(self.gw.get(path, self.gw.manager).status, (404,))
+        for path in ("/v1/claims", "/log/checkpoint", "/../gateway.conf", "/metrics/x"):
+            self.assertIn(self.gw.ops(path).status, (400, 404))
 
 
 if __name__ == "__main__":

@@ -181,6 +181,24 @@ class Choice(GatewayTest):
         history = self.gw.get(f"/v1/claims/{self.claim}/history", self.gw.manager)
         self.assertIn(artefact, history.body.decode())
 
+    def test_late_opt_out_cuts_a_running_download(self):
+        made = self.assessment()
+        data = samples.wav(seconds=3000)
+        artefact = self.expect(self.audio(made, data=data), 201).json["artefact"]["id"]
+        s = self.gw.socket()
+        s.sendall(f"GET /v1/artefacts/{artefact}/content?purpose=assessment HTTP/1.1\r\nHost: a\r\n"
+                  f"Authorization: Bearer {self.asim}\r\n\r\n".encode())
+        self.assertTrue(s.recv(1000).startswith(b"HTTP/1.1 200"))
+        self.expect(self.gw.choose(made, self.ada, "opt_out"), 201)
+        got = 0
+        try:
+            while piece := s.recv(1 << 20):
+                got += len(piece)
+        except OSError:
+            pass
+        s.close()
+        self.assertLess(got, len(data) - (8 << 20), "it was served to the end")
+
     def test_opt_in_again_releases_nothing_older(self):
         made = self.assessment()
         artefact = self.expect(self.audio(made), 201).json["artefact"]["id"]
