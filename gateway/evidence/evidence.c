@@ -1,23 +1,27 @@
-/* Builds the context and keeps house: read sessions that ended are closed in the log, keys are
- * forgotten, objects that no record names are swept. */
+/* Builds the context and keeps house: ended read sessions and counted refusals are told to the
+ * log, keys are forgotten, objects that no record names are swept. */
 #include "gateway/evidence/evidence.h"
 
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
+#include "gateway/evidence/closing.h"
+#include "gateway/evidence/denial.h"
 #include "gateway/evidence/entry.h"
+#include "gateway/evidence/flood.h"
 #include "gateway/evidence/internal.h"
 #include "gateway/evidence/running.h"
 #include "gateway/evidence/scribe.h"
 #include "gateway/evidence/seal.h"
 #include "gateway/evidence/session.h"
+#include "gateway/evidence/share.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    CLOSE_BATCH = 32,    /* read sessions closed in one commit */
     SEALERS_KEPT = 32,   /* idle sealing buffers */
+    KEYS_WAITING = 256,  /* Idempotency-Keys of uploads that are being asked for */
     ORPHAN_AGE_S = 3600, /* an object without a record may belong to a running commit */
 };
 
@@ -28,82 +32,6 @@ enum err evidence_commit(struct evidence *ev, enum err (*apply)(struct commit_tx
     return committer_run(ev->parts.committer, &job);
 }
 
-/* --- closing read sessions ---------------------------------------------------------------- */
-
-struct closing {
-    struct session sessions[CLOSE_BATCH];
-    size_t n;
-    bool crashed; /* the counts were lost with the process that served */
-};
-
-static enum err close_one(struct commit_tx *tx, const struct closing *c,
-                          const struct session *s)
-{
-    AUTO(json_free) json_t *entry = entry_new("read.closed", NULL, ROLE_CLAIMANT);
-    char actor[ACTOR_MAX], id[UUID_TEXT_SIZE];
-    (void)snprintf(actor, sizeof(actor), "%s#%s", s->record.actor.issuer,
-                   s->record.actor.subject);
-    uuid_format(&s->record.id, id);
-    json_put_text(entry, "actor", actor);
-    entry_artefact(entry, &s->artefact);
-    json_put_text(entry, "session", id);
-    json_put_text(entry, "purpose", s->record.purpose);
-    if (c->crashed)
-        json_put_bool(entry, "served_unknown", true);
-    else
-        json_put_int(entry, "served", (json_int_t)atomic_load(&s->served));
-    struct ledger_ref ref;
-    TRY(entry_append_linked(tx, entry, &s->artefact, &ref));
-    enum err closed =
-        read_session_close(commit_db(tx), &s->record.id, clock_now(), atomic_load(&s->served));
-    return closed == ERR_NOT_FOUND ? ERR_OK : closed;
-}
-
-static enum err close_apply(struct commit_tx *tx, void *ctx)
-{
-    struct closing *c = ctx;
-    for (size_t i = 0; i < c->n; i++)
-        TRY(close_one(tx, c, &c->sessions[i]));
-    return ERR_OK;
-}
-
-static void close_ended(struct evidence *ev, bool all)
-{
-    AUTO_FREE struct closing *c = calloc(1, sizeof(*c));
-    if (!c)
-        return; /* the next tick tries again */
-    do {
-        c->n = session_collect(ev->sessions, clock_now(), all, c->sessions, CLOSE_BATCH);
-        enum err e = c->n > 0 ? evidence_commit(ev, close_apply, c, NULL) : ERR_OK;
-        if (e != ERR_OK)
-            log_event(LOG_ERROR, "read_session.close_failed", log_err(e),
-                      log_int("sessions", (int64_t)c->n));
-    } while (c->n == CLOSE_BATCH);
-}
-
-/* Sessions that a crash left open: the log says that their counts are not known. */
-static enum err close_crashed(struct evidence *ev)
-{
-    AUTO_FREE struct closing *c = calloc(1, sizeof(*c));
-    AUTO_FREE struct read_session_record *open = calloc(CLOSE_BATCH, sizeof(*open));
-    if (!c || !open)
-        return err_set(ERR_NOMEM, "closing read sessions");
-    c->crashed = true;
-    do {
-        AUTO(db_read_end) struct db *db = NULL;
-        TRY(db_read_begin(ev->parts.db, &db));
-        TRY(read_session_list_open(db, open, CLOSE_BATCH, &c->n));
-        for (size_t i = 0; i < c->n; i++) {
-            c->sessions[i].record = open[i];
-            TRY(artefact_find(db, &open[i].artefact, &c->sessions[i].artefact));
-        }
-        db_read_end(TAKE(db));
-        if (c->n > 0)
-            TRY(evidence_commit(ev, close_apply, c, NULL));
-    } while (c->n == CLOSE_BATCH);
-    return ERR_OK;
-}
-
 /* --- the context -------------------------------------------------------------------------- */
 
 static enum err parts_make(struct evidence *ev)
@@ -112,7 +40,10 @@ static enum err parts_make(struct evidence *ev)
     TRY(key_slab_new(keys, &ev->keys));
     TRY(sealer_pool_new(ev->config.uploads, SEALERS_KEPT, &ev->sealers));
     TRY(session_table_new(ev->config.read_sessions, ev->keys, &ev->sessions));
-    TRY(running_new(ev->config.uploads, &ev->running));
+    TRY(running_new((size_t)ev->config.uploads + KEYS_WAITING, &ev->running));
+    TRY(share_new(ev->config.uploads, &ev->upload_shares));
+    TRY(flood_new(&ev->flood));
+    TRY(closings_new(&ev->closings));
     return scribe_start(ev->parts.committer, &ev->scribe);
 }
 
@@ -140,7 +71,7 @@ enum err evidence_new(const struct evidence_config *config, const struct evidenc
     TRY(keyring_read(ev->keyring_file, &ev->keyring));
     TRY(parts_make(ev));
     if (ledger_health(parts->ledger) == ERR_OK)
-        TRY(close_crashed(ev));
+        TRY(closing_crashed(ev));
     *out = TAKE(ev);
     return ERR_OK;
 }
@@ -149,9 +80,14 @@ void evidence_free(struct evidence *ev)
 {
     if (!ev)
         return;
-    if (ev->scribe)
-        close_ended(ev, true);
+    if (ev->scribe) {
+        closing_ended(ev, true);
+        denial_flush(ev, true);
+    }
     scribe_stop(ev->scribe);
+    closings_free(ev->closings);
+    flood_free(ev->flood);
+    share_free(ev->upload_shares);
     running_free(ev->running);
     session_table_free(ev->sessions);
     sealer_pool_free(ev->sealers);
@@ -204,7 +140,8 @@ static enum err sweep_keys(struct commit_tx *tx, void *ctx)
 
 void evidence_tick(struct evidence *ev)
 {
-    close_ended(ev, false);
+    closing_ended(ev, false);
+    denial_flush(ev, false);
     struct commit_job job = {.apply = sweep_keys, .unlogged = true};
     enum err e = committer_run(ev->parts.committer, &job);
     if (e != ERR_OK)

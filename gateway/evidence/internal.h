@@ -12,6 +12,9 @@ struct sealer_pool;
 struct session_table;
 struct scribe;
 struct running_keys;
+struct share;
+struct flood;
+struct closings;
 
 struct evidence {
     struct evidence_config config;
@@ -27,6 +30,9 @@ struct evidence {
     struct session_table *sessions;
     struct scribe *scribe;
     struct running_keys *running;
+    struct share *upload_shares;
+    struct flood *flood;
+    struct closings *closings;
 
     _Atomic uint64_t uploads_now, uploads_accepted, uploads_refused, bytes_in, bytes_out;
 };

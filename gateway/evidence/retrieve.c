@@ -6,14 +6,17 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/evidence/authority.h"
+#include "gateway/evidence/closing.h"
+#include "gateway/evidence/denial.h"
 #include "gateway/evidence/entry.h"
 #include "gateway/evidence/internal.h"
-#include "gateway/evidence/scribe.h"
 #include "gateway/evidence/session.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { RECHECK_MS = 2000 };
 
 struct retrieval {
     struct evidence *ev;
@@ -24,6 +27,7 @@ struct retrieval {
     struct blob_reader *blob;
     struct age_stream *stream;
     uint64_t recheck_at; /* bytes served at which permission is asked again */
+    int64_t recheck_ms;  /* and when, however slow the reader is */
     uint64_t served;
     uint64_t held_index; /* which chunk `plain` holds */
     size_t held_len;     /* 0: none */
@@ -38,13 +42,10 @@ static void note_denied(struct evidence *ev, const struct principal *p,
 {
     if (uuid_is_nil(&a->id) || why == REFUSAL_PURPOSE_REQUIRED)
         return; /* nothing there, or nothing denied yet */
-    enum role role = ROLE_CLAIMANT;
-    while (role < ROLE_COUNT - 1 && !principal_has(p, role))
-        role++;
-    json_t *entry = entry_new("read.denied", p, role);
-    entry_artefact(entry, a);
-    json_put_text(entry, "reason", refusal_name(why));
-    scribe_note(ev->scribe, entry);
+    json_t *entry = denial_new(ev, p, "read.denied", why);
+    if (entry)
+        entry_artefact(entry, a);
+    denial_note(ev, entry);
 }
 
 static enum err permitted(struct evidence *ev, const struct principal *p, const struct uuid *id,
@@ -91,6 +92,8 @@ static enum err open_apply(struct commit_tx *tx, void *ctx)
     char id[UUID_TEXT_SIZE];
     TRY(authority_artefact(commit_db(tx), &record->artefact, &r->principal,
                            ACTION_ARTEFACT_CONTENT, r->stated, &access));
+    if (access.role != r->access.role || access.purpose != r->access.purpose)
+        return refuse(REFUSAL_TRY_AGAIN); /* how they stand to it changed just now */
     buf_reset(&act->header);
     TRY(header_get(commit_db(tx), &record->artefact, &act->header));
 
@@ -130,23 +133,45 @@ static enum err session_start(struct retrieval *r)
     record->id = uuid_new();
     record->opened_at = clock_now();
     record->expires_at = record->opened_at + r->ev->config.read_session_s * MICROS_PER_SECOND;
+    r->session->expires_ms = clock_steady_ms() + (int64_t)r->ev->config.read_session_s * 1000;
     r->session->artefact = r->access.artefact;
-    r->session->role = r->access.role;
     enum err e = evidence_commit(r->ev, open_apply, &act, NULL);
+    bool recorded = e == ERR_OK || e == ERR_UNAVAILABLE; /* perhaps */
     if (e == ERR_OK)
         e = key_fetch(r, &act);
     buf_clear(&act.header);
-    return e;
+    if (e == ERR_OK || !recorded)
+        return e;
+    struct err_info why;
+    err_save(e, &why);
+    closing_failed(r->ev, r->session);
+    return err_restore(&why);
+}
+
+static enum err session_ask(struct retrieval *r, const struct person *me, struct session **out,
+                            bool *fresh)
+{
+    const struct artefact_access *a = &r->access;
+    return session_hold(r->ev->sessions, me, a->role, &a->artefact.id, a->purpose,
+                        clock_steady_ms(), out, fresh);
+}
+
+/* Where the table is full, idle sessions give way. */
+static enum err session_find(struct retrieval *r, struct session **out, bool *fresh)
+{
+    struct person me = person_of(&r->principal);
+    enum err e = session_ask(r, &me, out, fresh);
+    if (e != ERR_BUSY || !closing_make_room(r->ev, &me))
+        return e;
+    return session_ask(r, &me, out, fresh);
 }
 
 static enum err session_join(struct retrieval *r)
 {
-    struct person me = person_of(&r->principal);
     struct session_table *table = r->ev->sessions;
     struct session *s = NULL;
     bool fresh = false;
-    TRY(session_hold(table, &me, &r->access.artefact.id, r->access.purpose, clock_now(), &s,
-                     &fresh));
+    TRY(session_find(r, &s, &fresh));
     r->session = s;
     if (!fresh)
         return ERR_OK;
@@ -184,14 +209,26 @@ static enum err chunk_hold(struct retrieval *r, uint64_t index)
 }
 
 /* The size on record, the size of the object and the authenticated final chunk must agree
- * before a length is promised. */
-static enum err size_authenticate(struct retrieval *r)
+ * before a length is promised. What can be seen without the key is looked at before one is
+ * asked for. */
+static enum err size_check(const struct retrieval *r)
 {
     const struct artefact_record *a = &r->access.artefact;
     if (blob_size(r->blob) != a->sealed_size || a->sealed_size != age_sealed_size(a->size))
         return err_set(ERR_CORRUPT, "the object's size is not the recorded one");
+    return ERR_OK;
+}
+
+static enum err size_authenticate(struct retrieval *r)
+{
     TRY(age_open_begin(r->stream, r->session->key));
-    return chunk_hold(r, age_chunk_count(a->size) - 1);
+    return chunk_hold(r, age_chunk_count(r->access.artefact.size) - 1);
+}
+
+static void recheck_later(struct retrieval *r)
+{
+    r->recheck_at = r->served + ((uint64_t)r->ev->config.recheck_bytes_mib << 20);
+    r->recheck_ms = clock_steady_ms() + RECHECK_MS;
 }
 
 enum err retrieve_open(struct evidence *ev, const struct principal *p, const struct uuid *id,
@@ -206,10 +243,11 @@ enum err retrieve_open(struct evidence *ev, const struct principal *p, const str
     r->stated = stated;
     TRY(permitted(ev, p, id, stated, &r->access));
     TRY(blob_open(ev->parts.blobs, id, &r->blob));
+    TRY(size_check(r));
     TRY(age_stream_new(&r->stream));
     TRY(session_join(r));
     TRY(size_authenticate(r));
-    r->recheck_at = (uint64_t)ev->config.recheck_bytes_mib << 20;
+    recheck_later(r);
     *out = TAKE(r);
     return ERR_OK;
 }
@@ -223,10 +261,10 @@ const struct artefact_record *retrieve_artefact(const struct retrieval *r)
 
 static enum err still_permitted(struct retrieval *r)
 {
-    if (r->served < r->recheck_at)
+    if (r->served < r->recheck_at && clock_steady_ms() < r->recheck_ms)
         return ERR_OK;
     struct artefact_access access;
-    r->recheck_at = r->served + ((uint64_t)r->ev->config.recheck_bytes_mib << 20);
+    recheck_later(r);
     return permitted(r->ev, &r->principal, &r->access.artefact.id, r->stated, &access);
 }
 

@@ -58,16 +58,16 @@ static struct row *row_find(struct running_keys *r, const uint8_t hash[32], stru
     return NULL;
 }
 
-enum err running_take(struct running_keys *r, const struct principal *p, const char *key)
+enum err running_take(struct running_keys *r, const struct principal *p, const char *key,
+                      struct running_ticket *out)
 {
-    uint8_t hash[32];
     struct row *spare = NULL;
-    TRY(row_hash(p, key, hash));
+    TRY(row_hash(p, key, out->hash));
     pthread_mutex_lock(&r->lock);
-    bool taken = row_find(r, hash, &spare) != NULL;
+    bool taken = row_find(r, out->hash, &spare) != NULL;
     if (!taken && spare) {
         spare->used = true;
-        memcpy(spare->hash, hash, sizeof(hash));
+        memcpy(spare->hash, out->hash, sizeof(spare->hash));
     }
     pthread_mutex_unlock(&r->lock);
     if (taken)
@@ -75,15 +75,12 @@ enum err running_take(struct running_keys *r, const struct principal *p, const c
     return spare ? ERR_OK : err_set(ERR_BUSY, "too many requests with an Idempotency-Key");
 }
 
-void running_give(struct running_keys *r, const struct principal *p, const char *key)
+void running_give(struct running_keys *r, const struct running_ticket *ticket)
 {
-    uint8_t hash[32];
     struct row *spare = NULL;
-    if (row_hash(p, key, hash) != ERR_OK)
-        return;
     pthread_mutex_lock(&r->lock);
-    struct row *row = row_find(r, hash, &spare);
-    if (row)
-        row->used = false;
+    struct row *row = row_find(r, ticket->hash, &spare);
+    assert(row);
+    row->used = false;
     pthread_mutex_unlock(&r->lock);
 }

@@ -23,15 +23,26 @@ struct scribe {
 
 struct page {
     json_t *entries[SCRIBE_BATCH];
-    size_t n;
+    size_t n, hopeless;
 };
+
+/* An entry that the log will never take must not hold up those behind it for ever. */
+static bool is_hopeless(enum err e)
+{
+    return e == ERR_INVALID || e == ERR_TOO_LARGE;
+}
 
 static enum err append_page(struct commit_tx *tx, void *ctx)
 {
     struct page *page = ctx;
+    page->hopeless = 0;
     for (size_t i = 0; i < page->n; i++) {
         struct ledger_ref ref;
-        TRY(ledger_append(tx, page->entries[i], &ref));
+        enum err e = ledger_append(tx, page->entries[i], &ref);
+        if (is_hopeless(e))
+            page->hopeless++;
+        else
+            TRY(e);
     }
     return ERR_OK;
 }
@@ -56,7 +67,7 @@ static bool take_page(struct scribe *s, struct page *page)
 static bool pause_a_second(struct scribe *s)
 {
     struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += 1;
     pthread_mutex_lock(&s->lock);
     while (!s->stopping && pthread_cond_timedwait(&s->more, &s->lock, &until) == 0) {
@@ -72,10 +83,11 @@ static void write_page(struct scribe *s, struct page *page)
     enum err e = committer_run(s->committer, &job);
     while (e != ERR_OK && !pause_a_second(s))
         e = committer_run(s->committer, &job);
-    if (e != ERR_OK) {
-        atomic_fetch_add(&s->dropped, page->n);
+    size_t dropped = e != ERR_OK ? page->n : page->hopeless;
+    if (dropped > 0) {
+        atomic_fetch_add(&s->dropped, dropped);
         log_event(LOG_ERROR, "scribe.dropped", log_err(e),
-                  log_int("entries", (int64_t)page->n));
+                  log_int("entries", (int64_t)dropped));
     }
     for (size_t i = 0; i < page->n; i++)
         json_decref(page->entries[i]);
@@ -96,9 +108,15 @@ enum err scribe_start(struct committer *committer, struct scribe **out)
     if (!s)
         return err_set(ERR_NOMEM, "scribe");
     s->committer = committer;
+    pthread_condattr_t steady; /* a wall clock set back must not hold up a pause */
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->more, NULL);
+    pthread_cond_init(&s->more, &steady);
+    pthread_condattr_destroy(&steady);
     if (pthread_create(&s->thread, NULL, scribe_run, s) != 0) {
+        pthread_mutex_destroy(&s->lock);
+        pthread_cond_destroy(&s->more);
         free(s);
         return err_set(ERR_UNAVAILABLE, "cannot start the scribe's thread");
     }

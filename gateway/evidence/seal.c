@@ -155,8 +155,8 @@ static void worker_stop(struct sealer *s)
     s->aside = false;
 }
 
-/* Neither plaintext nor key stays in a pooled sealer; the extra ring blocks of large bodies are given
- * back. */
+/* Neither plaintext nor key stays in a pooled sealer; the extra ring blocks of large bodies are
+ * given back. */
 static void sealer_wipe(struct sealer *s)
 {
     uint64_t touched = s->size < SEAL_BLOCK ? s->size : SEAL_BLOCK;

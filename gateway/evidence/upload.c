@@ -6,16 +6,19 @@
 #include "gateway/base/clock.h"
 #include "gateway/evidence/authority.h"
 #include "gateway/evidence/choice.h"
+#include "gateway/evidence/denial.h"
 #include "gateway/evidence/entry.h"
 #include "gateway/evidence/internal.h"
 #include "gateway/evidence/running.h"
-#include "gateway/evidence/scribe.h"
 #include "gateway/evidence/seal.h"
+#include "gateway/evidence/share.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { ROOM_EVERY = 64 * 1024 * 1024 }; /* bytes after which free space is looked at again */
 
 struct upload {
     struct evidence *ev;
@@ -24,7 +27,11 @@ struct upload {
     const struct kind *kind;
     struct artefact_record artefact;
     enum role role;
-    bool counted, key_held, repeat, sniffed, finished;
+    bool reached; /* the caller may send to this claim: it may be named */
+    bool counted, shared, key_held, repeat, sniffed, finished;
+    struct running_ticket running;
+    struct share_ticket share;
+    uint64_t room_at;                /* bytes at which free space is looked at again */
     struct idempotency_record known; /* repeat mode */
     struct uuid known_artefact;
     uint8_t *file_key; /* slab slot: file key[16] */
@@ -92,7 +99,10 @@ static enum err kind_check(struct upload *u)
 static enum err recording_members(const struct upload *u)
 {
     const struct upload_request *rq = &u->rq;
-    if (!rq->has_assessment)
+    bool stated = rq->recording_started_at != 0 || rq->recording_stopped_at != 0;
+    if (!u->kind->recording && !stated)
+        return ERR_OK;
+    if (u->kind->recording && !rq->has_assessment)
         return refuse_because(REFUSAL_INVALID_REQUEST, "a recording names its assessment");
     if (rq->recording_started_at == 0 || rq->recording_stopped_at == 0)
         return refuse_because(
@@ -145,12 +155,19 @@ static enum err room_check(struct evidence *ev, int64_t length)
 
 /* --- idempotency -------------------------------------------------------------------------- */
 
-static enum err key_check(struct upload *u, struct db *db)
+static enum err key_take(struct upload *u)
 {
     if (!u->rq.idempotency_key[0])
         return ERR_OK;
-    TRY(running_take(u->ev->running, &u->principal, u->rq.idempotency_key));
+    TRY(running_take(u->ev->running, &u->principal, u->rq.idempotency_key, &u->running));
     u->key_held = true;
+    return ERR_OK;
+}
+
+static enum err key_check(struct upload *u, struct db *db)
+{
+    if (!u->key_held)
+        return ERR_OK;
     struct person me = person_of(&u->principal);
     AUTO_CLEAR(buf_clear) struct buf answer;
     buf_init(&answer, IDEMPOTENCY_ANSWER_MAX);
@@ -166,9 +183,19 @@ static enum err key_check(struct upload *u, struct db *db)
 /* Same claim, kind, recording and bytes: the same request. */
 static enum err fingerprint(const struct upload *u, uint8_t out[32])
 {
-    const void *parts[] = {"upload", &u->rq.claim, u->rq.kind, &u->rq.assessment,
+    const void *parts[] = {"upload",
+                           &u->rq.claim,
+                           u->rq.kind,
+                           &u->rq.assessment,
+                           &u->rq.recording_started_at,
+                           &u->rq.recording_stopped_at,
                            u->sealed.sha256};
-    const size_t lens[] = {6, sizeof(u->rq.claim), strlen(u->rq.kind), sizeof(u->rq.assessment),
+    const size_t lens[] = {6,
+                           sizeof(u->rq.claim),
+                           strlen(u->rq.kind) + 1,
+                           sizeof(u->rq.assessment),
+                           sizeof(u->rq.recording_started_at),
+                           sizeof(u->rq.recording_stopped_at),
                            32};
     return sha256_parts(parts, lens, ARRAY_LEN(parts), out);
 }
@@ -212,40 +239,51 @@ static enum err checks_at_start(struct upload *u)
 {
     AUTO(db_read_end) struct db *db = NULL;
     enum recording_verdict verdict;
+    TRY(key_take(u)); /* before the snapshot: whoever held it has committed by then */
     TRY(db_read_begin(u->ev->parts.db, &db));
     TRY(authority_check(u, db));
+    u->reached = true;
     TRY(kind_check(u));
-    if (u->kind->recording)
-        TRY(recording_members(u));
+    TRY(recording_members(u));
     TRY(key_check(u, db));
     if (u->repeat)
         return ERR_OK; /* the first answer stands, whatever has become of it */
     TRY(recording_check(u, db, &verdict));
+    u->room_at = ROOM_EVERY;
     return room_check(u->ev, u->rq.length);
 }
 
 /* What the log keeps of a refusal: that it was, of what, why, and the hash when the bytes had
- * come. Foreign claims are not named. */
+ * come. A claim is named only when the caller may send to it. Until the kind is known it may
+ * have been one under the harm rule. */
+static void note_refused(struct upload *u, enum refusal why)
+{
+    bool foreign = why == REFUSAL_CLAIM_NOT_FOUND && !u->reached;
+    if (foreign || why == REFUSAL_KEY_BUSY)
+        return;
+    json_t *entry = denial_new(u->ev, &u->principal, "upload.refused", why);
+    if (!entry)
+        return;
+    if (u->reached) {
+        entry_claim(entry, &u->rq.claim);
+        json_put_text(entry, "role", role_name(u->role));
+    }
+    json_put_text_if(entry, "kind", u->kind ? u->kind->name : "");
+    json_put_bool(entry, "harmful", u->kind ? u->kind->harmful : true);
+    if (u->finished) {
+        json_put_int(entry, "size", (json_int_t)u->sealed.size);
+        entry_hex(entry, "sha256", u->sealed.sha256);
+    }
+    denial_note(u->ev, entry);
+}
+
 static enum err refused(struct upload *u, enum err e)
 {
     struct err_info why;
     err_save(e, &why);
     atomic_fetch_add(&u->ev->uploads_refused, 1);
-    if (e == ERR_REFUSED && why.detail != REFUSAL_CLAIM_NOT_FOUND &&
-        why.detail != REFUSAL_KEY_BUSY) {
-        json_t *entry = entry_new("upload.refused", &u->principal, u->role);
-        entry_claim(entry, &u->rq.claim);
-        json_put_text(entry, "reason", refusal_name((enum refusal)why.detail));
-        if (u->kind) {
-            json_put_text(entry, "kind", u->kind->name);
-            json_put_bool(entry, "harmful", u->kind->harmful);
-        }
-        if (u->finished) {
-            json_put_int(entry, "size", (json_int_t)u->sealed.size);
-            entry_hex(entry, "sha256", u->sealed.sha256);
-        }
-        scribe_note(u->ev->scribe, entry);
-    }
+    if (e == ERR_REFUSED)
+        note_refused(u, (enum refusal)why.detail);
     return err_restore(&why);
 }
 
@@ -265,6 +303,10 @@ enum err upload_begin(struct evidence *ev, const struct principal *p,
     artefact_describe(u);
     atomic_fetch_add(&ev->uploads_now, 1);
     u->counted = true;
+    e = share_take(ev->upload_shares, p, &u->share);
+    if (e != ERR_OK)
+        return refused(u, e);
+    u->shared = true;
     TRY(sealing_start(u));
     *out = TAKE(u);
     return ERR_OK;
@@ -292,6 +334,10 @@ static enum err write_checked(struct upload *u, const void *data, size_t len)
     bool head_was_short = u->artefact.size < SNIFF_HEAD_MAX;
     u->artefact.size += len;
     TRY(size_check(u, u->artefact.size));
+    if (u->artefact.size >= u->room_at && !u->repeat) {
+        u->room_at += ROOM_EVERY;
+        TRY(room_check(u->ev, 0)); /* others write too, and a length need not be stated */
+    }
     TRY(seal_write(u->sealer, data, len));
     if (head_was_short && u->artefact.size >= SNIFF_HEAD_MAX && !u->repeat)
         TRY(sniff_now(u));
@@ -366,7 +412,8 @@ static enum err key_remember(struct upload *u, struct db *db)
     TRY(fingerprint(u, r.fingerprint));
     char id[UUID_TEXT_SIZE];
     uuid_format(&u->artefact.id, id);
-    return idempotency_insert(db, &r, id, strlen(id));
+    enum err e = idempotency_insert(db, &r, id, strlen(id));
+    return e == ERR_EXISTS ? refuse(REFUSAL_KEY_BUSY) : e; /* by another process */
 }
 
 static enum err upload_apply(struct commit_tx *tx, void *ctx)
@@ -467,7 +514,9 @@ void upload_free(struct upload *u)
     if (u->file_key)
         key_slab_give(u->ev->keys, u->file_key);
     if (u->key_held)
-        running_give(u->ev->running, &u->principal, u->rq.idempotency_key);
+        running_give(u->ev->running, &u->running);
+    if (u->shared)
+        share_give(u->ev->upload_shares, &u->share);
     if (u->counted)
         atomic_fetch_sub(&u->ev->uploads_now, 1);
     buf_clear(&u->header);

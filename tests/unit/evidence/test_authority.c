@@ -26,7 +26,7 @@ static enum err claim_asks(struct world *w, const struct principal *p, const str
 
 START_TEST(relations_follow_from_the_records)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     const struct party_record parties[] = {
         party("rupa", "representative", "appointee"), party("carl", "representative", "carer"),
@@ -59,7 +59,7 @@ END_TEST
 
 START_TEST(authority_has_a_beginning_and_an_end)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     struct party_record rupa = party("rupa", "representative", "appointee");
     rupa.from = 1000;
@@ -81,7 +81,7 @@ END_TEST
  * nor is the claimant's doctor who represents somebody else a representative here. */
 START_TEST(a_party_counts_in_the_role_on_record_only)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     const struct party_record parties[] = {party("carl", "representative", "carer"),
                                            party("dr-gray", "health_professional", "gp"),
@@ -110,7 +110,7 @@ END_TEST
 
 START_TEST(foreign_and_missing_are_refused_alike)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     struct uuid claim = world_claim(&w, "ada"), missing = uuid_new();
     struct uuid letter = world_letter(&w, "ada", &claim, "hello");

@@ -18,7 +18,7 @@ static void id_text(const struct uuid *id, char out[UUID_TEXT_SIZE])
 
 START_TEST(reads_are_told_by_whom_to_staff_and_by_role_to_others)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     struct principal ada = claimant("ada"), morgan = manager();
     struct uuid claim = world_claim(&w, "ada"), letter = world_letter(&w, "ada", &claim, "hi");
@@ -34,7 +34,7 @@ END_TEST
 
 START_TEST(harmful_entries_are_not_there)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     const struct party_record rupa = party("rupa", "representative", "appointee");
     struct principal people[] = {claimant("ada"), someone("rupa", 1u << ROLE_REPRESENTATIVE),
@@ -63,7 +63,7 @@ END_TEST
 /* The person who sent it as a doctor does not see it as a claimant. */
 START_TEST(what_one_sent_in_another_role_is_not_there_either)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     struct principal doc = doctor(), self = claimant("dr-gray");
     struct uuid claim = world_claim(&w, "dr-gray"), sr1 = world_sr1(&w, &claim);
@@ -87,7 +87,7 @@ END_TEST
 
 START_TEST(pages_end_alike_whatever_is_hidden)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     struct principal ada = claimant("ada");
     struct uuid claim = world_claim(&w, "ada");
@@ -117,7 +117,7 @@ END_TEST
 /* "Moved to the right claim": both sides are told that, but not whose claim the other is. */
 START_TEST(a_move_does_not_tell_of_the_other_claim)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     struct principal ada = claimant("ada"), bob = claimant("bob"), morgan = manager();
     struct uuid wrong = world_claim(&w, "ada"), right = world_claim(&w, "bob");
@@ -151,7 +151,7 @@ END_TEST
 /* Who reads it is told to the claims it belongs to now. */
 START_TEST(reads_are_told_where_the_artefact_is)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     struct principal ada = claimant("ada"), bob = claimant("bob"), morgan = manager();
     struct uuid wrong = world_claim(&w, "ada"), right = world_claim(&w, "bob");
@@ -177,7 +177,7 @@ END_TEST
 /* A receipt says who sent it and to which claim: it is not for everybody who sees the item. */
 START_TEST(receipts_are_for_whom_they_tell_nothing_new)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     const struct party_record rupa = party("rupa", "representative", "appointee");
     struct principal ada = claimant("ada"), bob = claimant("bob"), morgan = manager();
@@ -224,7 +224,7 @@ END_TEST
  * must not know. */
 START_TEST(special_rules_come_without_a_trace)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     struct principal ada = claimant("ada"), morgan = manager(), system = registry();
     struct uuid claim = world_claim(&w, "ada");

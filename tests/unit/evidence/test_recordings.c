@@ -49,7 +49,7 @@ static enum err send(struct world *w, const struct principal *p, const struct uu
  * restricted. */
 START_TEST(an_opt_out_reaches_a_recording_behind_many_others)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     struct principal ada = claimant("ada");
     struct uuid claim = world_claim(&w, "ada"), made = noticed(&w, &claim), id;
@@ -70,7 +70,7 @@ END_TEST
  * recordings: the claimant's choice neither blocks nor counts them. */
 START_TEST(an_opt_out_leaves_other_evidence_alone)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     struct principal ada = claimant("ada"), doc = doctor(), asim = assessor();
     struct uuid claim = world_claim(&w, "ada"), made = noticed(&w, &claim), report, sr1;
@@ -87,7 +87,7 @@ END_TEST
 
 START_TEST(sound_of_an_assessment_comes_in_as_a_recording)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     struct principal ada = claimant("ada"), doc = doctor(), morgan = manager();
     struct uuid claim = world_claim(&w, "ada"), made = noticed(&w, &claim), id;
@@ -109,7 +109,7 @@ END_TEST
 
 START_TEST(an_assessment_has_so_many_recordings)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     struct uuid claim = world_claim(&w, "ada"), made = noticed(&w, &claim);
     struct uuid other = noticed(&w, &claim);
@@ -125,7 +125,7 @@ END_TEST
  * no longer shows it to the claimant it strayed to. */
 START_TEST(a_moved_recording_is_not_seen_by_whom_it_strayed_to)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     struct principal ada = claimant("ada"), morgan = manager();
     struct uuid claim = world_claim(&w, "ada"), right = world_claim(&w, "bob");
@@ -165,7 +165,7 @@ static enum err repeat(struct world *w, const struct principal *p, struct choice
  * out a receipt that names the assessor. */
 START_TEST(an_event_is_repeated_by_whoever_recorded_it)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     struct principal ada = claimant("ada"), asim = assessor();
     struct uuid claim = world_claim(&w, "ada"), made = world_assessment(&w, &claim);
@@ -200,7 +200,7 @@ END_TEST
 /* Whatever way the same bytes come again after an opt-out, nothing of them is available. */
 START_TEST(a_repeat_after_an_opt_out_gives_nothing_back)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     struct principal ada = claimant("ada"), asim = assessor();
     struct uuid claim = world_claim(&w, "ada"), made = noticed(&w, &claim);
@@ -227,7 +227,7 @@ END_TEST
 /* An opt-out that comes while the bytes do: the commit asks again, and nothing is kept. */
 START_TEST(an_opt_out_during_the_upload_wins)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     struct principal ada = claimant("ada"), asim = assessor();
     struct uuid claim = world_claim(&w, "ada"), made = noticed(&w, &claim);
@@ -249,7 +249,7 @@ END_TEST
 
 START_TEST(what_a_recording_states)
 {
-    struct world w;
+    struct world w = {.tiny = NULL};
     world_make(&w, NULL);
     struct principal asim = assessor();
     struct uuid claim = world_claim(&w, "ada"), other = world_claim(&w, "bob");

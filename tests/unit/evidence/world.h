@@ -1,7 +1,7 @@
 /* A whole evidence context in a folder of its own: database, blobs, a real keeper, ledger,
  * committer, the kinds table that ships. Each test runs in a process of its own (Check forks).
  *
- *     struct world w;
+ *     struct world w = {.tiny = NULL};
  *     world_make(&w, NULL);
  *     struct uuid claim = world_claim(&w, "ada");
  *     struct uuid id = world_letter(&w, "ada", &claim, "hello");
@@ -42,7 +42,8 @@ struct world {
     struct committer *committer;
     struct kinds kinds;
     struct evidence *ev;
-    bool mute; /* the signer does not answer */
+    _Atomic bool mute; /* the signer does not answer */
+    const char *tiny;  /* mount options of a file system of its own for the folder; NULL */
 };
 
 #define refused(code, expr)                                                                    \
@@ -83,12 +84,6 @@ static inline void world_keys(struct world *w)
 /* The parts in the order of gateway/serve.c. */
 static inline void world_open(struct world *w)
 {
-    w->keeper_config = (struct keeper_config){.keys_dir = w->keys,
-                                              .log_key_file = w->log_key,
-                                              .log_name = WORLD_LOG,
-                                              .state_file = w->state,
-                                              .read_session_s = 900,
-                                              .opens_per_second = 10000};
     keeper_set_program(KEEPER_TOOL);
     ok(keeper_start(&w->keeper_config, &w->keeper));
     ok(blob_store_open_fs(w->blob_dir, &w->blobs));
@@ -115,14 +110,19 @@ static inline void world_close(struct world *w)
     keeper_stop(w->keeper);
 }
 
-/* `adapt` may change w->config and w->kinds before the context is made; NULL: as it is. */
+/* All zeros but for `tiny`. `adapt` may change w->config, w->keeper_config and w->kinds before
+ * the context is made; NULL: as it is. */
 static inline void world_make(struct world *w, void (*adapt)(struct world *w))
 {
+    const char *tiny = w->tiny;
     memset(w, 0, sizeof(*w));
     log_set_level(LOG_ERROR);
     ok(crypto_init());
     secrets_allow_unlocked(true);
     w->dir = scratch_new();
+    w->tiny = tiny;
+    if (tiny)
+        ck_assert(scratch_mount_tiny(&w->dir, tiny));
     (void)snprintf(w->database, sizeof(w->database), "%s/gateway.db", w->dir.root);
     (void)snprintf(w->blob_dir, sizeof(w->blob_dir), "%s/blobs", w->dir.root);
     world_keys(w);
@@ -134,6 +134,12 @@ static inline void world_make(struct world *w, void (*adapt)(struct world *w))
                                          .uploads = 8,
                                          .recheck_bytes_mib = 1,
                                          .idempotency_ttl_s = 3600};
+    w->keeper_config = (struct keeper_config){.keys_dir = w->keys,
+                                              .log_key_file = w->log_key,
+                                              .log_name = WORLD_LOG,
+                                              .state_file = w->state,
+                                              .read_session_s = 900,
+                                              .opens_per_second = 10000};
     if (adapt)
         adapt(w);
     world_open(w);
@@ -142,6 +148,8 @@ static inline void world_make(struct world *w, void (*adapt)(struct world *w))
 static inline void world_end(struct world *w)
 {
     world_close(w);
+    if (w->tiny)
+        (void)umount2(w->dir.root, MNT_DETACH);
     scratch_remove(&w->dir);
 }
 
