@@ -84,7 +84,8 @@ enum err artefact_receipt(struct evidence *ev, const struct principal *p, const 
     TRY(reach(db, p, id, ACTION_ARTEFACT_READ, &access));
     if (!may_hold_receipt(db, p, &access))
         return refuse(REFUSAL_NOT_PERMITTED);
-    return ledger_receipt_cosigned(ev->parts.ledger, access.artefact.ledger_index, out);
+    return evidence_unsigned(
+        ledger_receipt_cosigned(ev->parts.ledger, access.artefact.ledger_index, out));
 }
 
 /* Senders who only know the claim's id see what they sent themselves, and nothing else. */

@@ -396,5 +396,5 @@ enum err choice_record(struct evidence *ev, const struct principal *p,
     TRY(event_check(event));
     struct choice_act act = {.ev = ev, .p = p, .event = event, .out = out};
     TRY(evidence_commit(ev, choice_apply, &act, NULL));
-    return ledger_receipt(ev->parts.ledger, event->ledger_index, &out->receipt);
+    return evidence_receipt(ev, event->ledger_index, &out->receipt);
 }

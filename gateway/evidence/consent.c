@@ -79,7 +79,7 @@ enum err consent_record_decision(struct evidence *ev, const struct principal *p,
     struct consent_act act = {.p = p, .consent = consent};
     TRY(evidence_commit(ev, consent_apply, &act, NULL));
     out->repeated = act.repeated;
-    return ledger_receipt(ev->parts.ledger, consent->ledger_index, &out->receipt);
+    return evidence_receipt(ev, consent->ledger_index, &out->receipt);
 }
 
 enum err consent_get_all(struct evidence *ev, const struct principal *p,

@@ -32,6 +32,18 @@ enum err evidence_commit(struct evidence *ev, enum err (*apply)(struct commit_tx
     return committer_run(ev->parts.committer, &job);
 }
 
+enum err evidence_unsigned(enum err e)
+{
+    return e == ERR_NOT_FOUND
+               ? err_set(ERR_UNAVAILABLE, "it is stored, but no receipt could be signed yet")
+               : e;
+}
+
+enum err evidence_receipt(struct evidence *ev, uint64_t index, struct buf *out)
+{
+    return evidence_unsigned(ledger_receipt(ev->parts.ledger, index, out));
+}
+
 /* --- the context -------------------------------------------------------------------------- */
 
 static enum err parts_make(struct evidence *ev)

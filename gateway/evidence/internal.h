@@ -49,4 +49,10 @@ MUST_USE enum err evidence_commit(struct evidence *ev,
                                   enum err (*apply)(struct commit_tx *, void *), void *ctx,
                                   struct blob_writer *blob);
 
+/* The receipt of an entry that is committed. ERR_UNAVAILABLE while no checkpoint covers it: the
+ * signer was away, and the next batch will see to it. */
+MUST_USE enum err evidence_receipt(struct evidence *ev, uint64_t index, struct buf *out);
+/* What a receipt could not be had for, said so. */
+MUST_USE enum err evidence_unsigned(enum err e);
+
 #endif

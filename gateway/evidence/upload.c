@@ -502,7 +502,7 @@ enum err upload_finish(struct upload *u, struct upload_result *out)
     if (e != ERR_OK)
         return refused(u, e);
     buf_init(&out->receipt, RECEIPT_MAX);
-    return ledger_receipt(u->ev->parts.ledger, out->artefact.ledger_index, &out->receipt);
+    return evidence_receipt(u->ev, out->artefact.ledger_index, &out->receipt);
 }
 
 void upload_free(struct upload *u)
