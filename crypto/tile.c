@@ -64,16 +64,52 @@ static void tile_copy(struct tile *to, const struct tile *from)
     }
 }
 
-enum err tile_subtree(const struct merkle_hash hashes[TILE_WIDTH], unsigned level,
-                      uint64_t index, struct merkle_hash *out)
+/* The root above 2^height hashes. */
+static enum err fold(const struct merkle_hash *hashes, unsigned height, struct merkle_hash *out)
+{
+    struct merkle_hash above[TILE_MIDDLE_WIDTH / 2];
+
+    assert(height <= TILE_MIDDLE);
+    while (height-- > 0) {
+        for (size_t i = 0; i < (size_t)1 << height; i++)
+            TRY(merkle_node_hash(&hashes[2 * i], &hashes[2 * i + 1], &above[i]));
+        hashes = above;
+    }
+    *out = *hashes;
+    return ERR_OK;
+}
+
+static MUST_USE enum err node_exists(unsigned level, uint64_t index)
 {
     if (level > TILE_HEIGHT || index >= (uint64_t)TILE_WIDTH >> level)
         return err_set(ERR_INVALID, "a tile has no such node");
+    return ERR_OK;
+}
+
+enum err tile_subtree(const struct merkle_hash hashes[TILE_WIDTH], unsigned level,
+                      uint64_t index, struct merkle_hash *out)
+{
     struct merkle_frontier subtree = {.size = 0};
-    size_t first = (size_t)index << level;
+
+    TRY(node_exists(level, index));
     for (size_t i = 0; i < (size_t)1 << level; i++)
-        TRY(merkle_frontier_append(&subtree, &hashes[first + i]));
+        TRY(merkle_frontier_append(&subtree, &hashes[(index << level) + i]));
     return merkle_frontier_root(&subtree, out);
+}
+
+enum err tile_stored_node(const struct tile_stored *tile, unsigned level, uint64_t index,
+                          struct merkle_hash *out)
+{
+    TRY(node_exists(level, index));
+    if (level < TILE_MIDDLE)
+        return fold(tile->hashes + (index << level), level, out);
+    level -= TILE_MIDDLE;
+    return fold(tile->middle + (index << level), level, out);
+}
+
+enum err tile_root(const struct merkle_hash middle[TILE_MIDDLE_WIDTH], struct merkle_hash *out)
+{
+    return fold(middle, TILE_HEIGHT - TILE_MIDDLE, out);
 }
 
 /* --- the edge ---------------------------------------------------------------------------- */

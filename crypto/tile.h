@@ -19,8 +19,8 @@
  *     TRY(merkle_inclusion(index, tile_edge_size(e), get, ctx, &proof));
  *
  * where `get` asks tile_edge_get first and, on ERR_NOT_FOUND, reads the full tile from storage
- * and uses tile_subtree. Proofs of the newest 256 leaves need no storage, unless the edge was
- * just loaded: the tile before the one being filled is known only once it was filled here.
+ * and uses tile_stored_node. Proofs of the newest 256 leaves need no storage, unless the edge
+ * was just loaded: the tile before the one being filled is known only once it was filled here.
  *
  * A batch that may fail: tile_edge_copy first, and take the copy back.
  */
@@ -35,7 +35,10 @@ enum {
     TILE_BYTES = TILE_WIDTH * MERKLE_HASH_SIZE,
     TILE_LEVELS = 8,                 /* 64 bits of leaves; tile level 0..7 */
     TILE_NODES = 2 * TILE_WIDTH - 2, /* of a tile, without its root: that is one level up */
-    TILE_PATH_MAX = 64               /* characters of a path, with the terminator */
+    TILE_MIDDLE = TILE_HEIGHT / 2,   /* the row that is stored with a full tile ... */
+    TILE_MIDDLE_WIDTH = TILE_WIDTH >> TILE_MIDDLE,
+    TILE_MIDDLE_AT = 2 * TILE_WIDTH - (2 * TILE_WIDTH >> TILE_MIDDLE), /* ... among its nodes */
+    TILE_PATH_MAX = 64 /* characters of a path, with the terminator */
 };
 
 struct tile {
@@ -59,9 +62,10 @@ void tile_edge_copy(struct tile_edge *to, const struct tile_edge *from);
 MUST_USE enum err tile_edge_load(struct tile_edge *edge, unsigned level,
                                  const struct merkle_hash *hashes, unsigned n);
 
-/* Called for each tile when its last hash arrives, lower levels first: hashes[TILE_WIDTH]. */
+/* Called for each tile when its last hash arrives, lower levels first: nodes[TILE_NODES], the
+ * hashes [0, TILE_WIDTH) before the inner nodes. */
 typedef enum err (*tile_full)(void *ctx, unsigned level, uint64_t index,
-                              const struct merkle_hash *hashes);
+                              const struct merkle_hash *nodes);
 /* `emit` may be NULL. When anything fails, the edge is unfit for use: take the copy back. */
 MUST_USE enum err tile_edge_append(struct tile_edge *edge, const struct merkle_hash *leaf_hash,
                                    tile_full emit, void *ctx);
@@ -80,6 +84,16 @@ const struct merkle_hash *tile_edge_partial(const struct tile_edge *edge, unsign
  * 0..TILE_HEIGHT. */
 MUST_USE enum err tile_subtree(const struct merkle_hash hashes[TILE_WIDTH], unsigned level,
                                uint64_t index, struct merkle_hash *out);
+/* A full tile as it is stored: beside its hashes one row of its inner nodes, from which each
+ * other is at the most 15 hashings away instead of 255. */
+struct tile_stored {
+    struct merkle_hash hashes[TILE_WIDTH];
+    struct merkle_hash middle[TILE_MIDDLE_WIDTH];
+};
+MUST_USE enum err tile_stored_node(const struct tile_stored *tile, unsigned level,
+                                   uint64_t index, struct merkle_hash *out);
+MUST_USE enum err tile_root(const struct merkle_hash middle[TILE_MIDDLE_WIDTH],
+                            struct merkle_hash *out);
 
 /* "tile/<level>/<index>" as x001/x234/067, and ".p/<width>" behind it for a partial tile.
  * width: 1..TILE_WIDTH. */

@@ -277,6 +277,7 @@ static void *committer_main(void *arg)
 {
     struct committer *c = arg;
 
+    (void)pthread_setname_np(pthread_self(), "committer");
     while (take_batch(c) > 0)
         run_batch(c);
     return NULL;

@@ -291,9 +291,9 @@ void ledger_batch_abort(struct commit_tx *tx)
 }
 
 static enum err write_tile(void *ctx, unsigned level, uint64_t index,
-                           const struct merkle_hash *hashes)
+                           const struct merkle_hash *nodes)
 {
-    return tile_insert(ctx, level, index, hashes);
+    return tile_insert(ctx, level, index, nodes);
 }
 
 /* A rollback is certain when SQLite says why it did not even finish writing: full, locked, a

@@ -56,6 +56,9 @@ enum err ledger_erase(struct commit_tx *tx, uint64_t index, json_t *order,
 }
 
 /* --- the orders of a snapshot ----------------------------------------------------------- */
+/* In these words: with a bound value their index would not be found. */
+#define ORDERS "action = '" LEDGER_ERASED "'"
+
 static int compare(const void *a, const void *b)
 {
     uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
@@ -67,8 +70,7 @@ static enum err orders_count(struct db *db, size_t *n)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db, "SELECT count(*) FROM ledger_entries WHERE action = ?"));
-    bind_text(&s, LEDGER_ERASED);
+    TRY(statement_begin(&s, db, "SELECT count(*) FROM ledger_entries WHERE " ORDERS));
     TRY(statement_find(&s));
     *n = (size_t)read_u64(&s);
     return statement_read(&s);
@@ -82,8 +84,7 @@ static enum err orders_read(struct erase_orders *o, struct db *db, size_t max)
 
     TRY(statement_begin(&s, db,
                         "SELECT json_extract(details, '$.entry') FROM ledger_entries"
-                        " WHERE action = ? AND json_valid(details)"));
-    bind_text(&s, LEDGER_ERASED);
+                        " WHERE " ORDERS " AND json_valid(details)"));
     TRY(statement_step(&s, &more));
     while (more && o->n < max) {
         o->entries[o->n++] = read_u64(&s);

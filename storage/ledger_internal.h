@@ -27,8 +27,12 @@ enum {
         64, /* answers without progress (others sign at the same time) until we give up */
     SNAPSHOTS_KEPT_MAX =
         4, /* spare snapshots: one is 260 KB, and fresh pages cost more than copying */
-    TILE_CACHE_SLOTS = 64, /* full tiles in memory, 16 KB each */
-    ROWS_AT_ONCE = 4096,   /* rows read in one go */
+    /* Full tiles in memory, 9 KB each. Those above the leaves are few and serve 256 times as
+     * many proofs: they have slots of their own, enough for all of a log of 12 million entries.
+     */
+    TILE_CACHE_LEAVES = 64,
+    TILE_CACHE_SLOTS = TILE_CACHE_LEAVES + 192,
+    ROWS_AT_ONCE = 4096, /* rows read in one go */
 };
 
 /* --- the tree as published: immutable, counted
@@ -41,17 +45,16 @@ struct ledger_snapshot {
     struct tile_edge edge;
 };
 
-/* A full tile as a binary subtree, drawn in ledger_nodes.c. */
-struct tile_slot {
+struct tile_name {
     unsigned level;
     uint64_t index;
-    uint64_t last_used; /* 0: free */
-    struct merkle_hash nodes[TILE_NODES];
+    uint64_t last_used; /* 0: there is none */
 };
 struct tile_cache {
     pthread_mutex_t lock;
     uint64_t clock;
-    struct tile_slot slots[TILE_CACHE_SLOTS];
+    struct tile_name names[TILE_CACHE_SLOTS]; /* apart: they are searched */
+    struct tile_stored tiles[TILE_CACHE_SLOTS];
 };
 
 struct ledger {
@@ -128,6 +131,8 @@ struct ledger_nodes {
     const struct tile_edge *edge;
     struct db *db;
     bool borrowed;
+    struct tile_name held; /* the tile read last: a proof wants eight nodes of each */
+    struct tile_stored tile;
 };
 MUST_USE enum err ledger_node(void *nodes, unsigned level, uint64_t index,
                               struct merkle_hash *out); /* a merkle_get */
@@ -170,10 +175,13 @@ MUST_USE enum err entry_read(struct db *db, uint64_t index,
 MUST_USE enum err rows_leaf_hashes(struct db *db, uint64_t first, size_t max,
                                    struct merkle_hash *out, size_t *n);
 MUST_USE enum err tile_insert(struct db *db, unsigned level, uint64_t index,
-                              const struct merkle_hash *hashes);
+                              const struct merkle_hash nodes[TILE_NODES]);
 /* ERR_CORRUPT when it is not there. */
 MUST_USE enum err tile_read(struct db *db, unsigned level, uint64_t index,
-                            struct merkle_hash out[TILE_WIDTH]);
+                            struct tile_stored *out);
+/* A page of the database, where the whole tile takes three. */
+MUST_USE enum err tile_read_middle(struct db *db, unsigned level, uint64_t index,
+                                   struct merkle_hash out[TILE_MIDDLE_WIDTH]);
 MUST_USE enum err checkpoint_insert(struct db *db, const struct checkpoint *c,
                                     const struct buf *note);
 MUST_USE enum err checkpoint_newest(struct db *db, struct buf *note); /* ERR_NOT_FOUND: none */
@@ -186,14 +194,15 @@ MUST_USE enum err cosigned_newest(struct db *db, uint64_t most, struct checkpoin
                                   struct buf *note);
 
 /* --- orders to erase (ledger_erase.c) ---------------------------------------------------- */
-struct erase_orders { /* of one snapshot; zero-initialised */
+struct erase_orders {  /* of one snapshot; zero-initialised */
     uint64_t *entries; /* sorted */
     size_t n;
     bool loaded;
 };
-/* Whether the log orders the erasure of this entry; loads the orders of db's snapshot when first
- * asked. */
-MUST_USE enum err erase_ordered(struct erase_orders *o, struct db *db, uint64_t index, bool *out);
+/* Whether the log orders the erasure of this entry; loads the orders of db's snapshot when
+ * first asked. */
+MUST_USE enum err erase_ordered(struct erase_orders *o, struct db *db, uint64_t index,
+                                bool *out);
 void erase_orders_clear(struct erase_orders *o);
 
 #endif

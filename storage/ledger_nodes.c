@@ -5,84 +5,60 @@
  * tile never changes, so that the cache needs no invalidation and serves every size of the
  * tree. The cache's lock is not held while a row is read; two threads may read the same tile at
  * the same time, which is harmless.
- *
- *     a slot's nodes:  [ 256 hashes | 128 | 64 | 32 | 16 | 8 | 4 | 2 ]       row r begins at
- * 512 - (512 >> r)
  */
 #include "storage/ledger_internal.h"
 
 #include <string.h>
 
-static size_t node_row(unsigned row)
-{
-    return 2 * (size_t)TILE_WIDTH - ((2 * (size_t)TILE_WIDTH) >> row);
-}
-
 /* --- the cache ------------------------------------------------------------------------- */
-static struct tile_slot *cache_find(struct tile_cache *c, unsigned level, uint64_t index)
+static bool is_tile(const struct tile_name *name, unsigned level, uint64_t index)
 {
-    for (size_t i = 0; i < TILE_CACHE_SLOTS; i++) {
-        struct tile_slot *slot = &c->slots[i];
-
-        if (slot->last_used != 0 && slot->index == index && slot->level == level) {
-            slot->last_used = ++c->clock;
-            return slot;
-        }
-    }
-    return NULL;
+    return name->last_used != 0 && name->index == index && name->level == level;
 }
 
-static struct tile_slot *cache_oldest(struct tile_cache *c)
+/* The slot of the tile, else the one to be given up for it. */
+static size_t cache_slot(const struct tile_cache *c, unsigned level, uint64_t index)
 {
-    struct tile_slot *oldest = &c->slots[0];
+    size_t first = level == 0 ? 0 : TILE_CACHE_LEAVES, oldest = first;
+    size_t end = level == 0 ? TILE_CACHE_LEAVES : TILE_CACHE_SLOTS;
 
-    for (size_t i = 1; i < TILE_CACHE_SLOTS; i++) {
-        if (c->slots[i].last_used < oldest->last_used)
-            oldest = &c->slots[i];
+    for (size_t i = first; i < end; i++) {
+        if (is_tile(&c->names[i], level, index))
+            return i;
+        if (c->names[i].last_used < c->names[oldest].last_used)
+            oldest = i;
     }
     return oldest;
 }
 
-/* Copies `n` nodes from `at` on. */
-static bool cache_get(struct tile_cache *c, unsigned level, uint64_t index, size_t at, size_t n,
-                      struct merkle_hash *out)
+static bool cache_get(struct tile_cache *c, unsigned level, uint64_t index,
+                      struct tile_stored *out)
 {
-    struct tile_slot *slot;
+    size_t slot;
+    bool found;
 
     pthread_mutex_lock(&c->lock);
-    slot = cache_find(c, level, index);
-    if (slot != NULL)
-        memcpy(out, &slot->nodes[at], n * sizeof(*out));
+    slot = cache_slot(c, level, index);
+    found = is_tile(&c->names[slot], level, index);
+    if (found) {
+        c->names[slot].last_used = ++c->clock;
+        *out = c->tiles[slot];
+    }
     pthread_mutex_unlock(&c->lock);
-    return slot != NULL;
+    return found;
 }
 
 static void cache_put(struct tile_cache *c, unsigned level, uint64_t index,
-                      const struct merkle_hash nodes[TILE_NODES])
+                      const struct tile_stored *tile)
 {
-    struct tile_slot *slot;
+    size_t slot;
 
     pthread_mutex_lock(&c->lock);
-    slot = cache_find(c, level, index);
-    if (slot == NULL) {
-        slot = cache_oldest(c);
-        slot->level = level;
-        slot->index = index;
-        slot->last_used = ++c->clock;
-        memcpy(slot->nodes, nodes, sizeof(slot->nodes));
-    }
+    slot = cache_slot(c, level, index);
+    c->names[slot] =
+        (struct tile_name){.level = level, .index = index, .last_used = ++c->clock};
+    c->tiles[slot] = *tile;
     pthread_mutex_unlock(&c->lock);
-}
-
-static enum err fill_rows(struct merkle_hash nodes[TILE_NODES])
-{
-    for (unsigned row = 1; row < TILE_HEIGHT; row++) {
-        const struct merkle_hash *below = &nodes[node_row(row - 1)];
-
-        for (size_t i = 0; i < (size_t)TILE_WIDTH >> row; i++)
-            TRY(merkle_node_hash(&below[2 * i], &below[2 * i + 1], &nodes[node_row(row) + i]));
-    }
-    return ERR_OK;
 }
 
 /* --- reading --------------------------------------------------------------------------- */
@@ -104,19 +80,21 @@ void ledger_nodes_clear(struct ledger_nodes *n)
     n->borrowed = false;
 }
 
-static enum err tile_nodes(struct ledger_nodes *n, unsigned level, uint64_t index, size_t at,
-                           size_t count, struct merkle_hash *out)
+/* Makes it the one held. */
+static enum err hold_tile(struct ledger_nodes *n, unsigned level, uint64_t index)
 {
-    struct merkle_hash nodes[TILE_NODES];
+    struct tile_cache *cache = &n->ledger->cache;
     struct db *db;
 
-    if (cache_get(&n->ledger->cache, level, index, at, count, out))
+    if (is_tile(&n->held, level, index))
         return ERR_OK;
-    TRY(connection(n, &db));
-    TRY(tile_read(db, level, index, nodes));
-    TRY(fill_rows(nodes));
-    memcpy(out, &nodes[at], count * sizeof(*out));
-    cache_put(&n->ledger->cache, level, index, nodes);
+    n->held.last_used = 0;
+    if (!cache_get(cache, level, index, &n->tile)) {
+        TRY(connection(n, &db));
+        TRY(tile_read(db, level, index, &n->tile));
+        cache_put(cache, level, index, &n->tile);
+    }
+    n->held = (struct tile_name){.level = level, .index = index, .last_used = 1};
     return ERR_OK;
 }
 
@@ -125,18 +103,20 @@ enum err ledger_node(void *nodes, unsigned level, uint64_t index, struct merkle_
     struct ledger_nodes *n = nodes;
     unsigned row = level % TILE_HEIGHT;
     unsigned shift = TILE_HEIGHT - row; /* nodes of this row in a tile, as a power of two */
-    size_t place = (size_t)(index & ((UINT64_C(1) << shift) - 1));
     enum err e = tile_edge_get(n->edge, level, index, out);
 
     if (e != ERR_NOT_FOUND)
         return e;
-    return tile_nodes(n, level / TILE_HEIGHT, index >> shift, node_row(row) + place, 1, out);
+    TRY(hold_tile(n, level / TILE_HEIGHT, index >> shift));
+    return tile_stored_node(&n->tile, row, index & ((UINT64_C(1) << shift) - 1), out);
 }
 
 enum err ledger_full_tile(struct ledger_nodes *n, unsigned level, uint64_t index,
                           struct merkle_hash out[TILE_WIDTH])
 {
-    return tile_nodes(n, level, index, 0, TILE_WIDTH, out);
+    TRY(hold_tile(n, level, index));
+    memcpy(out, n->tile.hashes, TILE_BYTES);
+    return ERR_OK;
 }
 
 enum err ledger_frontier(struct ledger_nodes *n, uint64_t size, struct merkle_frontier *out)
@@ -160,11 +140,11 @@ enum err ledger_frontier(struct ledger_nodes *n, uint64_t size, struct merkle_fr
 static enum err roots_below(struct db *db, unsigned level, uint64_t end, unsigned count,
                             struct merkle_hash *out)
 {
-    struct merkle_hash hashes[TILE_WIDTH];
+    struct merkle_hash middle[TILE_MIDDLE_WIDTH];
 
     for (unsigned i = 0; i < count; i++) {
-        TRY(tile_read(db, level - 1, end - count + i, hashes));
-        TRY(tile_subtree(hashes, TILE_HEIGHT, 0, &out[i]));
+        TRY(tile_read_middle(db, level - 1, end - count + i, middle));
+        TRY(tile_root(middle, &out[i]));
     }
     return ERR_OK;
 }

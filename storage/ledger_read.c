@@ -209,44 +209,31 @@ enum { QUERY_SQL_MAX = 512 };
 struct query {
     char sql[QUERY_SQL_MAX];
     size_t len;
-    bool driven; /* an index is chosen: the other columns are only compared */
 };
 
-static void add(struct query *q, const char *piece)
+static void add(struct query *q, bool wanted, const char *piece)
 {
     size_t len = strlen(piece);
 
+    if (!wanted)
+        return;
     assert(q->len + len < sizeof(q->sql));
     memcpy(q->sql + q->len, piece, len + 1);
     q->len += len;
 }
 
-/* The first column asked for is the most telling one and gives the index; a plus keeps the
- * planner from the rest. */
-static void add_column(struct query *q, bool wanted, const char *driving, const char *compared)
-{
-    if (!wanted)
-        return;
-    add(q, q->driven ? compared : driving);
-    q->driven = true;
-}
-
+/* An index for an artefact or a claim, the artefact's before the claim's: a plus keeps the
+ * planner from a column's. Whoever names neither walks the log. */
 static void compose(const struct ledger_filter *f, struct query *q)
 {
-    bool column =
-        f->artefact != NULL || f->claim != NULL || f->actor != NULL || f->action != NULL;
-    bool by_time = !column && f->from != 0;
-
-    add(q, "SELECT seq, time, details FROM ledger_entries ");
-    add(q, by_time ? "INDEXED BY ledger_entries_by_time WHERE +seq > ?" : "WHERE seq > ?");
-    add_column(q, f->artefact != NULL, " AND artefact = ?", "");
-    add_column(q, f->claim != NULL, " AND claim = ?", " AND +claim = ?");
-    add_column(q, f->actor != NULL, " AND actor = ?", " AND +actor = ?");
-    add_column(q, f->action != NULL, " AND action = ?", " AND +action = ?");
-    add_column(q, f->from != 0, by_time ? " AND time >= ?" : " AND +time >= ?",
-               " AND +time >= ?");
-    add_column(q, f->to != 0, " AND +time < ?", by_time ? " AND time < ?" : " AND +time < ?");
-    add(q, " ORDER BY seq LIMIT ?");
+    add(q, true, "SELECT seq, time, details FROM ledger_entries WHERE seq > ?");
+    add(q, f->artefact != NULL, " AND artefact = ?");
+    add(q, f->claim != NULL, f->artefact != NULL ? " AND +claim = ?" : " AND claim = ?");
+    add(q, f->actor != NULL, " AND actor = ?");
+    add(q, f->action != NULL, " AND action = ?");
+    add(q, f->from != 0, " AND time >= ?");
+    add(q, f->to != 0, " AND time < ?");
+    add(q, true, " ORDER BY seq LIMIT ?");
 }
 
 static void bind_filter(struct statement *s, const struct ledger_filter *f, uint64_t after,

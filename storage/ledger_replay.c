@@ -140,17 +140,18 @@ static enum err check_row(struct replay *r, const struct full_row *row)
 
 /* --- the tree -------------------------------------------------------------------------- */
 static enum err check_tile(void *ctx, unsigned level, uint64_t index,
-                           const struct merkle_hash *hashes)
+                           const struct merkle_hash *nodes)
 {
     struct replay *r = ctx;
-    struct merkle_hash stored[TILE_WIDTH];
-    enum err e = tile_read(r->db, level, index, stored);
+    struct tile_stored stored;
+    enum err e = tile_read(r->db, level, index, &stored);
 
     if (e == ERR_CORRUPT)
         report(r, "tile", index, "level %u: %s", level, err_message(e));
     else if (e != ERR_OK)
         return e;
-    else if (memcmp(stored, hashes, sizeof(stored)) != 0)
+    else if (memcmp(stored.hashes, nodes, sizeof(stored.hashes)) != 0 ||
+             memcmp(stored.middle, nodes + TILE_MIDDLE_AT, sizeof(stored.middle)) != 0)
         report(r, "tile", index, "level %u: the stored tile is not what the entries make",
                level);
     return ERR_OK;

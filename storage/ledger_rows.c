@@ -115,32 +115,52 @@ enum err rows_leaf_hashes(struct db *db, uint64_t first, size_t max, struct merk
 }
 
 enum err tile_insert(struct db *db, unsigned level, uint64_t index,
-                     const struct merkle_hash *hashes)
+                     const struct merkle_hash nodes[TILE_NODES])
+{
+    AUTO_CLEAR(statement_end) struct statement s;
+
+    TRY(statement_begin(
+        &s, db, "INSERT INTO ledger_tiles(level, idx, middle, hashes) VALUES(?, ?, ?, ?)"));
+    bind_int(&s, level);
+    bind_u64(&s, index);
+    bind_blob(&s, nodes + TILE_MIDDLE_AT, sizeof(((struct tile_stored *)0)->middle));
+    bind_blob(&s, nodes, TILE_BYTES);
+    return unheard_of(statement_run(&s));
+}
+
+static enum err tile_find(struct statement *s, unsigned level, uint64_t index)
+{
+    bool row;
+
+    bind_int(s, level);
+    bind_u64(s, index);
+    TRY(statement_step(s, &row));
+    if (!row)
+        return err_set(ERR_CORRUPT, "tile %llu of level %u of the log is not there",
+                       (unsigned long long)index, level);
+    return ERR_OK;
+}
+
+enum err tile_read(struct db *db, unsigned level, uint64_t index, struct tile_stored *out)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
     TRY(statement_begin(&s, db,
-                        "INSERT INTO ledger_tiles(level, idx, hashes) VALUES(?, ?, ?)"));
-    bind_int(&s, level);
-    bind_u64(&s, index);
-    bind_blob(&s, hashes, TILE_BYTES);
-    return unheard_of(statement_run(&s));
+                        "SELECT middle, hashes FROM ledger_tiles WHERE level = ? AND idx = ?"));
+    TRY(tile_find(&s, level, index));
+    read_blob(&s, out->middle, sizeof(out->middle));
+    read_blob(&s, out->hashes, sizeof(out->hashes));
+    return statement_read(&s);
 }
 
-enum err tile_read(struct db *db, unsigned level, uint64_t index,
-                   struct merkle_hash out[TILE_WIDTH])
+enum err tile_read_middle(struct db *db, unsigned level, uint64_t index,
+                          struct merkle_hash out[TILE_MIDDLE_WIDTH])
 {
     AUTO_CLEAR(statement_end) struct statement s;
-    bool row;
 
-    TRY(statement_begin(&s, db, "SELECT hashes FROM ledger_tiles WHERE level = ? AND idx = ?"));
-    bind_int(&s, level);
-    bind_u64(&s, index);
-    TRY(statement_step(&s, &row));
-    if (!row)
-        return err_set(ERR_CORRUPT, "tile %llu of level %u of the log is not there",
-                       (unsigned long long)index, level);
-    read_blob(&s, out, TILE_BYTES);
+    TRY(statement_begin(&s, db, "SELECT middle FROM ledger_tiles WHERE level = ? AND idx = ?"));
+    TRY(tile_find(&s, level, index));
+    read_blob(&s, out, TILE_MIDDLE_WIDTH * sizeof(*out));
     return statement_read(&s);
 }
 

@@ -165,6 +165,9 @@ static void add_conditions(struct sql *q, const struct artefact_filter *f)
                 " AND (a.harmful = 0 OR (a.uploader_issuer = ? AND a.uploader_subject = ?))");
     else if (f->hide_harmful)
         sql_add(q, " AND a.harmful = 0");
+    if (f->refused_of)
+        sql_add(q, " AND (a.status <> 'refused' OR (a.uploader_issuer = ? AND "
+                   "a.uploader_subject = ?))");
     if (f->only_uploader)
         sql_add(q, " AND a.uploader_issuer = ? AND a.uploader_subject = ?");
 }
@@ -177,6 +180,8 @@ static void bind_conditions(struct statement *s, const struct artefact_filter *f
         bind_text(s, artefact_status_name(f->status));
     if (f->hide_harmful && f->unless_uploader)
         bind_person(s, f->unless_uploader);
+    if (f->refused_of)
+        bind_person(s, f->refused_of);
     if (f->only_uploader)
         bind_person(s, f->only_uploader);
 }

@@ -89,6 +89,7 @@ struct artefact_filter {
     enum artefact_status status;
     bool hide_harmful;                  /* the harm rule: those are not there at all ... */
     const struct person *unless_uploader; /* ... except one's own; may be NULL */
+    const struct person *refused_of;    /* refused ones are there for their uploader alone; NULL: for everybody */
     const struct person *only_uploader; /* NULL: anybody's */
 };
 MUST_USE enum err artefact_insert(struct db *db, const struct artefact_record *a);

@@ -216,17 +216,18 @@ static const char *const schema_1[] = {
     "CREATE INDEX ledger_entries_by_claim ON ledger_entries(claim) WHERE claim IS NOT NULL",
     "CREATE INDEX ledger_entries_by_artefact ON ledger_entries(artefact) WHERE artefact IS NOT "
     "NULL",
-    "CREATE INDEX ledger_entries_by_actor ON ledger_entries(actor) WHERE actor IS NOT NULL",
-    "CREATE INDEX ledger_entries_by_action ON ledger_entries(action) WHERE action IS NOT NULL",
-    "CREATE INDEX ledger_entries_by_time ON ledger_entries(time)",
+    "CREATE INDEX ledger_entries_of_erasures ON ledger_entries(action) WHERE action = "
+    "'entry.erased'", /* LEDGER_ERASED */
 
-    /* Full tiles of 256 hashes. */
+    /* Full tiles of 256 hashes. With a row number, or each of the few cells of an inner page of
+       the key's b-tree would hold a part of a tile. */
     "CREATE TABLE ledger_tiles("
     "  level  INTEGER NOT NULL,"
     "  idx    INTEGER NOT NULL,"
+    "  middle BLOB NOT NULL," /* their inner nodes at half height, 16; before what overflows */
     "  hashes BLOB NOT NULL,"
     "  PRIMARY KEY(level, idx)"
-    ") STRICT, WITHOUT ROWID",
+    ") STRICT",
 
     /* What was signed. */
     "CREATE TABLE ledger_checkpoints("

@@ -109,14 +109,16 @@ struct emitted {
     unsigned fail_at; /* 0: never */
 };
 
-static enum err emit(void *ctx, unsigned level, uint64_t index,
-                     const struct merkle_hash *hashes)
+static enum err emit(void *ctx, unsigned level, uint64_t index, const struct merkle_hash *nodes)
 {
     struct emitted *e = ctx;
     if (++e->count == e->fail_at)
         return err_set(ERR_NO_SPACE, "no space for a tile");
     ck_assert_uint_eq(index, e->by_level[level]++);
-    ck_assert_mem_eq(hashes, &whole[8 * level][index * TILE_WIDTH], TILE_BYTES);
+    ck_assert_mem_eq(nodes, &whole[8 * level][index * TILE_WIDTH], TILE_BYTES);
+    ck_assert_mem_eq(nodes + TILE_MIDDLE_AT,
+                     &whole[8 * level + TILE_MIDDLE][index * TILE_MIDDLE_WIDTH],
+                     TILE_MIDDLE_WIDTH * sizeof(*nodes));
     return ERR_OK;
 }
 
@@ -253,6 +255,26 @@ START_TEST(test_subtree)
 }
 END_TEST
 
+START_TEST(test_stored)
+{
+    struct tile_stored tile;
+    struct merkle_hash h;
+    memcpy(tile.hashes, &whole[0][512], sizeof(tile.hashes));
+    memcpy(tile.middle, &whole[TILE_MIDDLE][512 >> TILE_MIDDLE], sizeof(tile.middle));
+    for (unsigned l = 0; l <= TILE_HEIGHT; l++) {
+        uint64_t n = (uint64_t)TILE_WIDTH >> l;
+        for (uint64_t i = 0; i < n; i++) {
+            ck_assert_int_eq(tile_stored_node(&tile, l, i, &h), ERR_OK);
+            ck_assert_mem_eq(&h, &whole[l][(512 >> l) + i], sizeof(h));
+        }
+        ck_assert_int_eq(tile_stored_node(&tile, l, n, &h), ERR_INVALID);
+    }
+    ck_assert_int_eq(tile_stored_node(&tile, 9, 0, &h), ERR_INVALID);
+    ck_assert_int_eq(tile_root(tile.middle, &h), ERR_OK);
+    ck_assert_mem_eq(&h, &whole[TILE_HEIGHT][2], sizeof(h));
+}
+END_TEST
+
 static const struct {
     unsigned level;
     uint64_t index;
@@ -337,7 +359,7 @@ int main(void)
     whole_make();
     int result = SUITE_RUN("crypto/tile", test_append, test_load_and_go_on, test_load_refuses,
                            test_largest_tree, test_failed_batch_is_taken_back, test_subtree,
-                           test_paths, test_paths_refused);
+                           test_stored, test_paths, test_paths_refused);
     for (unsigned l = 0; l < LEVELS; l++)
         free(whole[l]);
     return result;

@@ -345,11 +345,11 @@ END_TEST
 START_TEST(constraints_are_told_apart)
 {
     open_db();
-    ok(run(writer, "INSERT INTO ledger_tiles VALUES(0, 0, x'00')"));
-    fails(ERR_EXISTS, run(writer, "INSERT INTO ledger_tiles VALUES(0, 0, x'00')"));
+    ok(run(writer, "INSERT INTO ledger_tiles VALUES(0, 0, x'', x'00')"));
+    fails(ERR_EXISTS, run(writer, "INSERT INTO ledger_tiles VALUES(0, 0, x'', x'00')"));
     fails(ERR_CONFLICT, run(writer, "INSERT INTO headers VALUES(x'00', 'k', 1)"));
-    fails(ERR_INTERNAL, run(writer, "INSERT INTO ledger_tiles VALUES(0, 1, NULL)"));
-    fails(ERR_INTERNAL, run(writer, "INSERT INTO ledger_tiles VALUES(0, 1, 'text')"));
+    fails(ERR_INTERNAL, run(writer, "INSERT INTO ledger_tiles VALUES(0, 1, x'', NULL)"));
+    fails(ERR_INTERNAL, run(writer, "INSERT INTO ledger_tiles VALUES(0, 1, x'', 'text')"));
     fails(ERR_INTERNAL, run(writer, "SELECT nonsense FROM nowhere"));
     fails(ERR_INTERNAL,
           run(writer, "SELECT \"a string, not a column\"")); /* quotes are names only */
@@ -361,8 +361,9 @@ END_TEST
 static enum err fill(void)
 {
     for (int i = 0; i < 100; i++) {
-        TRY(run(writer, "INSERT INTO ledger_tiles SELECT 1, count(*), randomblob(32768) FROM "
-                        "ledger_tiles"));
+        TRY(run(writer,
+                "INSERT INTO ledger_tiles SELECT 1, count(*), x'', randomblob(32768) FROM "
+                "ledger_tiles"));
     }
     return ERR_OK;
 }
@@ -391,7 +392,7 @@ START_TEST(a_full_disk_is_no_space)
     ok(db_pool_open(scratch_path(&dir, "db"), true, 2, &pool));
     ok(db_writer(pool, &writer));
     full_and_back(ERR_NO_SPACE);
-    ok(run(writer, "INSERT INTO ledger_tiles VALUES(0, 0, x'00')")); /* in service again */
+    ok(run(writer, "INSERT INTO ledger_tiles VALUES(0, 0, x'', x'00')")); /* in service again */
     ok(db_integrity(pool));
     db_pool_free(pool);
 }
@@ -407,7 +408,7 @@ START_TEST(a_failing_write_is_an_error_and_passes)
     full_and_back(ERR_IO);
     limit.rlim_cur = RLIM_INFINITY;
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    ok(run(writer, "INSERT INTO ledger_tiles VALUES(0, 0, x'00')"));
+    ok(run(writer, "INSERT INTO ledger_tiles VALUES(0, 0, x'', x'00')"));
     ok(db_integrity(pool));
     close_db();
 }
@@ -417,7 +418,7 @@ START_TEST(a_commit_that_cannot_be_made_durable_is_an_error)
 {
     open_db();
     ok(db_begin(writer));
-    ok(run(writer, "INSERT INTO ledger_tiles VALUES(0, 0, x'00')"));
+    ok(run(writer, "INSERT INTO ledger_tiles VALUES(0, 0, x'', x'00')"));
     scratch_fail_call(SYS_fdatasync, EIO);
     scratch_fail_call(SYS_fsync, EIO);
     fails(ERR_IO, db_commit(writer));
@@ -452,11 +453,11 @@ START_TEST(a_checkpoint_empties_the_log)
     struct db *db;
 
     open_db();
-    ok(run(writer, "INSERT INTO ledger_tiles VALUES(0, 0, randomblob(9999))"));
+    ok(run(writer, "INSERT INTO ledger_tiles VALUES(0, 0, x'', randomblob(9999))"));
     ck_assert_int_gt(wal_size(), 9999);
     ok(db_checkpoint(pool));
     ck_assert_int_eq(wal_size(), 0);
-    ok(run(writer, "INSERT INTO ledger_tiles VALUES(0, 1, randomblob(9999))"));
+    ok(run(writer, "INSERT INTO ledger_tiles VALUES(0, 1, x'', randomblob(9999))"));
     ok(db_read_begin(pool, &db)); /* a reader that has read nothing yet is in nobody's way */
     ok(db_checkpoint(pool));
     ck_assert_int_eq(number(db, "SELECT count(*) FROM ledger_tiles"), 2);
@@ -558,7 +559,7 @@ START_TEST(a_number_too_large_is_refused_before_it_is_written)
     AUTO_CLEAR(statement_end) struct statement s;
 
     open_db();
-    ok(statement_begin(&s, writer, "INSERT INTO ledger_tiles VALUES(0, ?, x'00')"));
+    ok(statement_begin(&s, writer, "INSERT INTO ledger_tiles VALUES(0, ?, x'', x'00')"));
     bind_u64(&s, (uint64_t)INT64_MAX + 1);
     fails(ERR_TOO_LARGE, statement_run(&s));
     statement_end(&s);

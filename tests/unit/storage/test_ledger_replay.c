@@ -45,9 +45,8 @@ static struct found replayed(void)
 
     ok(ledger_replay(w.ledger, take_finding, take_progress, &found, &findings));
     ck_assert_uint_eq(found.other, 0);
-    ck_assert_uint_eq(findings,
-                      found.unordered + found.commitment + found.columns + found.tile +
-                          found.gap + found.root);
+    ck_assert_uint_eq(findings, found.unordered + found.commitment + found.columns +
+                                    found.tile + found.gap + found.root);
     ck_assert_uint_eq(found.done, found.all);
     return found;
 }
@@ -153,8 +152,10 @@ static const struct tampering {
     {"DELETE FROM ledger_entries WHERE seq > 590", {.gap = 1, .root = 1}, 591},
     {"UPDATE ledger_tiles SET hashes = zeroblob(8192) WHERE idx = 1", {.tile = 1}, 1},
     {"UPDATE ledger_tiles SET hashes = zeroblob(10) WHERE idx = 1", {.tile = 1}, 1},
+    {"UPDATE ledger_tiles SET middle = zeroblob(512) WHERE idx = 1", {.tile = 1}, 1},
+    {"UPDATE ledger_tiles SET middle = zeroblob(10) WHERE idx = 1", {.tile = 1}, 1},
     {"DELETE FROM ledger_tiles WHERE idx = 0", {.tile = 1}, 0},
-    {"INSERT INTO ledger_tiles VALUES(3, 9, zeroblob(8192))", {.tile = 1}, 0},
+    {"INSERT INTO ledger_tiles VALUES(3, 9, zeroblob(512), zeroblob(8192))", {.tile = 1}, 0},
     {"UPDATE ledger_checkpoints SET note = replace(note, char(10) || '600' || char(10), "
      "char(10) || '500' || char(10))"
      " WHERE size = 600",
@@ -198,7 +199,7 @@ END_TEST
  * commitment, tile. The roots that were signed remain. */
 START_TEST(consistent_forgery_is_found_by_the_root)
 {
-    struct merkle_hash hashes[TILE_WIDTH];
+    struct merkle_hash hashes[TILE_WIDTH], middle[TILE_MIDDLE_WIDTH];
     struct leaf leaf;
     struct ledger_entry e;
     struct db *db;
@@ -217,6 +218,8 @@ START_TEST(consistent_forgery_is_found_by_the_root)
     ok(leaf_make(e.time, salt, e.details, strlen(e.details), &leaf));
     ok(ledger_tile(w.ledger, 0, 0, TILE_WIDTH, hashes));
     ok(merkle_leaf_hash(leaf.bytes, sizeof(leaf.bytes), &hashes[100]));
+    for (size_t i = 0; i < ARRAY_LEN(middle); i++)
+        ok(tile_subtree(hashes, TILE_MIDDLE, i, &middle[i]));
 
     ck_assert_int_eq(sqlite3_open(scratch_path(&w.dir, "db"), &file), SQLITE_OK);
     ck_assert_int_eq(
@@ -231,11 +234,13 @@ START_TEST(consistent_forgery_is_found_by_the_root)
     sqlite3_bind_blob(s, 3, leaf.bytes + LEAF_SIZE - SHA256_SIZE, SHA256_SIZE, SQLITE_STATIC);
     ck_assert_int_eq(sqlite3_step(s), SQLITE_DONE);
     sqlite3_finalize(s);
-    ck_assert_int_eq(sqlite3_prepare_v2(
-                         file, "UPDATE ledger_tiles SET hashes = ? WHERE level = 0 AND idx = 0",
-                         -1, &s, NULL),
+    ck_assert_int_eq(sqlite3_prepare_v2(file,
+                                        "UPDATE ledger_tiles SET middle = ?, hashes = ?"
+                                        " WHERE level = 0 AND idx = 0",
+                                        -1, &s, NULL),
                      SQLITE_OK);
-    sqlite3_bind_blob(s, 1, hashes, sizeof(hashes), SQLITE_STATIC);
+    sqlite3_bind_blob(s, 1, middle, sizeof(middle), SQLITE_STATIC);
+    sqlite3_bind_blob(s, 2, hashes, sizeof(hashes), SQLITE_STATIC);
     ck_assert_int_eq(sqlite3_step(s), SQLITE_DONE);
     sqlite3_finalize(s);
     sqlite3_close(file);
