@@ -191,7 +191,7 @@ static enum err object_check(void *ctx, const struct uuid *id, uint64_t size, in
         return ERR_OK;
     s->orphans++;
     finding(s, id, false,
-            clock_now_seconds() - mtime > ORPHAN_AGE_S
+            clock_now() - mtime > ORPHAN_AGE_S * MICROS_PER_SECOND
                 ? "an object without a record: the server sweeps it"
                 : "an object without a record yet");
     return ERR_OK;

@@ -45,7 +45,7 @@ void blob_reader_free(struct blob_reader *r);
 DEFINE_AUTO(struct blob_reader, blob_reader_free);
 
 MUST_USE enum err blob_remove(struct blob_store *s, const struct uuid *id); /* ERR_NOT_FOUND if absent */
-/* Calls fn for every published object until it returns an error. */
+/* Calls fn for every published object until it returns an error; mtime in micros. */
 MUST_USE enum err blob_each(struct blob_store *s, enum err (*fn)(void *ctx, const struct uuid *id, uint64_t size, int64_t mtime), void *ctx);
 /* Bytes free for us and inodes free. */
 MUST_USE enum err blob_space(struct blob_store *s, uint64_t *bytes_free, uint64_t *inodes_free);

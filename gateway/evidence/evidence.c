@@ -164,7 +164,7 @@ void evidence_tick(struct evidence *ev)
 
 struct sweep {
     struct evidence *ev;
-    int64_t before; /* seconds */
+    int64_t before; /* micros */
     size_t removed;
 };
 
@@ -187,7 +187,7 @@ static enum err sweep_one(void *ctx, const struct uuid *id, uint64_t size, int64
 
 enum err evidence_sweep(struct evidence *ev, size_t *removed)
 {
-    struct sweep s = {.ev = ev, .before = clock_now_seconds() - ORPHAN_AGE_S};
+    struct sweep s = {.ev = ev, .before = clock_now() - ORPHAN_AGE_S * MICROS_PER_SECOND};
     enum err e = blob_each(ev->parts.blobs, sweep_one, &s);
     *removed = s.removed;
     return e;
