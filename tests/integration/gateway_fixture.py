@@ -65,6 +65,15 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
+def running(pid):
+    """True if there is such a process and it has not ended."""
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
 class Answer:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
@@ -264,13 +273,19 @@ class Gateway:
         return found
 
     def kill(self):
-        """SIGKILL to the whole gateway at once, as an outage would."""
-        for pid in self.pids():
+        """SIGKILL to the whole gateway at once, as an outage would; returns when all are gone."""
+        pids = self.pids()
+        for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
         self.process.wait(STOP_SECONDS)
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(map(running, pids)):
+            if time.monotonic() > deadline:
+                raise AssertionError("a killed process goes on")
+            time.sleep(0.002)
 
     def alive(self):
         return self.process is not None and self.process.poll() is None
