@@ -98,6 +98,14 @@ static bool only_own(const struct principal *p, uint32_t relations)
     return permission_check(p, &others, NULL, NULL) != PERMIT;
 }
 
+static bool sees_refused(const struct principal *p, uint32_t relations)
+{
+    struct access refused_one = {.action = ACTION_ARTEFACT_READ,
+                                 .relations = relations & ~(uint32_t)REL_UPLOADER,
+                                 .status = ARTEFACT_REFUSED};
+    return permission_check(p, &refused_one, NULL, NULL) == PERMIT;
+}
+
 enum err artefact_find_all(struct evidence *ev, const struct principal *p,
                            const struct uuid *claim, const struct artefact_query *q,
                            struct artefact_record *out, size_t *n)
@@ -114,6 +122,7 @@ enum err artefact_find_all(struct evidence *ev, const struct principal *p,
         .status = q->status,
         .hide_harmful = !permission_sees_harmful(p, relations),
         .unless_uploader = authority_sees_own_harmful(p, relations) ? &me : NULL,
+        .refused_of = sees_refused(p, relations) ? NULL : &me,
         .only_uploader = only_own(p, relations) ? &me : NULL,
     };
     return artefact_list(db, claim, &filter, &q->after, out, q->limit, n);

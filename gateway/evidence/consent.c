@@ -6,6 +6,7 @@
 #include "gateway/evidence/internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct consent_act {
@@ -36,12 +37,41 @@ static enum err consent_repeated(struct consent_act *act, struct db *db)
     if (strcmp(known.purpose, act->consent->purpose) != 0 ||
         strcmp(known.decision, act->consent->decision) != 0 ||
         strcmp(known.statement_version, act->consent->statement_version) != 0 ||
-        known.effective_at != act->consent->effective_at)
+        known.effective_at != act->consent->effective_at || !person_is(&known.by, act->p))
         return refuse_because(REFUSAL_CONFLICT,
                               "this event_id is on record with other content");
     act->repeated = true;
     *act->consent = known;
     return ERR_OK;
+}
+
+static bool is_given(const char *decision)
+{
+    return strcmp(decision, "given") == 0 || strcmp(decision, "granted") == 0;
+}
+
+/* The last one recorded for the purpose counts. */
+static bool takes_back(const struct consent_record *c, const struct consent_record *all,
+                       size_t n)
+{
+    if (is_given(c->decision))
+        return false;
+    while (n > 0 && strcmp(all[n - 1].purpose, c->purpose) != 0)
+        n--;
+    return n > 0 && is_given(all[n - 1].decision);
+}
+
+static enum err room_for(struct db *db, const struct consent_record *c)
+{
+    AUTO_FREE struct consent_record *all = calloc(CONSENTS_MAX, sizeof(*all));
+    size_t n = 0;
+    if (!all)
+        return err_set(ERR_NOMEM, "consents");
+    TRY(consent_list(db, &c->claim, all, CONSENTS_MAX, &n));
+    if (n < CONSENT_CHANGES_MAX || (n < CONSENTS_MAX && takes_back(c, all, n)))
+        return ERR_OK;
+    return refuse_because(REFUSAL_QUOTA_EXCEEDED,
+                          "too many decisions; only a withdrawal is taken now");
 }
 
 static enum err consent_apply(struct commit_tx *tx, void *ctx)
@@ -55,6 +85,7 @@ static enum err consent_apply(struct commit_tx *tx, void *ctx)
     TRY(consent_repeated(act, db));
     if (act->repeated)
         return ERR_OK;
+    TRY(room_for(db, c));
     c->recorded_at = clock_now();
     c->by = person_of(act->p);
     (void)snprintf(c->by_role, sizeof(c->by_role), "%s", role_name(role));

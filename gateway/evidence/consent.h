@@ -9,10 +9,13 @@ struct consent_result {
     bool repeated;
     struct buf receipt;
 };
-enum { CONSENTS_MAX = 200 };
+/* A claim takes CONSENT_CHANGES_MAX decisions; past that only one that takes a consent back, so
+ * that nobody can use the room up and a withdrawal always finds a place
+ * (REFUSAL_QUOTA_EXCEEDED for the rest). */
+enum { CONSENTS_MAX = 400, CONSENT_CHANGES_MAX = CONSENTS_MAX / 2 };
 /* decision: "given" or "withdrawn" ("granted" and "refused" are taken as well). The caller
  * gives event_id, claim, purpose, decision, statement_version, effective_at. The same event_id
- * with other content: REFUSAL_CONFLICT. */
+ * with other content, or of somebody else: REFUSAL_CONFLICT. */
 MUST_USE enum err consent_record_decision(struct evidence *ev, const struct principal *p,
                                           struct consent_record *consent,
                                           struct consent_result *out);
