@@ -169,10 +169,10 @@ enum err percent_decode(const char *text, size_t len, bool plus_is_space, char *
     return ERR_OK;
 }
 
-static bool is_attr_char(char c)
+static bool is_unreserved(char c)
 {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr("!#$&+-.^_`|~", c) != NULL);
+           (c != '\0' && strchr("-._~", c) != NULL);
 }
 
 enum err percent_encode(const char *text, char *out, size_t cap)
@@ -182,7 +182,7 @@ enum err percent_encode(const char *text, char *out, size_t cap)
 
     for (; *text != '\0'; text++) {
         uint8_t byte = (uint8_t)*text;
-        size_t need = is_attr_char(*text) ? 1 : 3;
+        size_t need = is_unreserved(*text) ? 1 : 3;
 
         if (cap < written + need + 1)
             return err_set(ERR_TOO_LARGE, "a percent-encoded text of %zu bytes or more", cap);

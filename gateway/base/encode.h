@@ -22,7 +22,8 @@ MUST_USE enum err base64_decode(enum base64_kind kind, const char *text, size_t 
 
 /* Decodes %XX (and '+' as a space if asked for) into out; a bad escape or a NUL: ERR_INVALID. */
 MUST_USE enum err percent_decode(const char *text, size_t len, bool plus_is_space, char *out, size_t cap);
-/* Encodes everything but RFC 8187 attr-char. */
+/* Encodes everything but RFC 3986 unreserved characters: good for a query argument and for an RFC
+ * 8187 value alike. */
 MUST_USE enum err percent_encode(const char *text, char *out, size_t cap);
 
 /* The length of the well-formed code point at text[0] (1 to 4), 0 if it is not one; len > 0. */

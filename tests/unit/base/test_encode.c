@@ -166,7 +166,7 @@ START_TEST(bad_percent_is_refused)
 }
 END_TEST
 
-START_TEST(percent_encodes_all_but_attr_char)
+START_TEST(percent_encodes_all_but_unreserved)
 {
     char out[32];
 
@@ -174,6 +174,8 @@ START_TEST(percent_encodes_all_but_attr_char)
     ck_assert_str_eq(out, "a-Z.9~");
     ck_assert_int_eq(percent_encode("\"\xc2\xa3 *'%\r", out, sizeof(out)), ERR_OK);
     ck_assert_str_eq(out, "%22%C2%A3%20%2A%27%25%0D");
+    ck_assert_int_eq(percent_encode("a&b+c#d=e!`", out, sizeof(out)), ERR_OK);
+    ck_assert_str_eq(out, "a%26b%2Bc%23d%3De%21%60"); /* each has a meaning in a query */
     ck_assert_int_eq(percent_encode("ab ", out, 5), ERR_TOO_LARGE);
     ck_assert_int_eq(percent_encode("ab ", out, 6), ERR_OK);
     ck_assert_int_eq(percent_encode("", out, 0), ERR_TOO_LARGE);
@@ -228,6 +230,6 @@ int main(void)
     return SUITE_RUN("base/encode", hex_goes_round, wrong_hex_is_refused,
                      base64_matches_rfc_4648, the_alphabets_are_kept_apart,
                      base64_has_one_spelling, base64_keeps_to_its_room, percent_is_decoded,
-                     bad_percent_is_refused, percent_encodes_all_but_attr_char,
+                     bad_percent_is_refused, percent_encodes_all_but_unreserved,
                      utf8_is_checked);
 }
