@@ -136,6 +136,7 @@ TypesConfig /etc/mime.types
 DavLockDB {self.folder}/locks
 DocumentRoot {self.folder}/files
 KeepAlive On
+KeepAliveTimeout 60
 MaxKeepAliveRequests 0
 LimitRequestBody 0
 SSLEngine on
