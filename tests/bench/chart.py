@@ -11,7 +11,7 @@ PANELS = [
     ("range-16", "per_s", "64 KiB ranges, 16 at once, a second", "{:,.0f}"),
     ("put-64k", "peak_mib", "peak memory of 64 KiB up, MiB (less is better)", "{:,.0f}"),
 ]
-WIDTH, PANEL_WIDTH, LABEL, BAR, GAP, TITLE, TOP, FOOT = 960, 480, 150, 15, 5, 26, 16, 34
+WIDTH, PANEL_WIDTH, LABEL, BAR, GAP, TITLE, TOP, FOOT = 1000, 500, 170, 15, 5, 26, 16, 34
 COLOURS = {"gateway": "#1d70b8", "seals": "#85994b", "plain": "#b1b4b6"}
 
 

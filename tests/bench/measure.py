@@ -125,10 +125,12 @@ def path_of(argument):
     return match[1] if match else ""
 
 
-def flushes_before_answer(text, folder):
-    """Names of what was flushed before the answer's first byte went out."""
+def flushes_before_answer(text, folder, begun):
+    """Names of what was flushed between `begun` and the first byte of the answer."""
     flushed = []
-    for _, call, argument, result in events(text):
+    for at, call, argument, result in events(text):
+        if at < begun:
+            continue
         if call in FLUSHES and result == 0:
             name = path_of(argument).removeprefix(str(folder) + "/")
             flushed.append(f"{call}({name})")
@@ -153,6 +155,7 @@ def durability(driver, request):
         process.wait()
         return None
     time.sleep(STRACE_SECONDS)
+    begun = time.time()
     told = driver.go(process)
     time.sleep(STRACE_SECONDS / 2)
     strace.send_signal(signal.SIGINT)
@@ -160,7 +163,7 @@ def durability(driver, request):
     driver.end(process)
     if told["errors"] or not log.exists():
         return None
-    return flushes_before_answer(log.read_text(errors="replace"), server.folder)
+    return flushes_before_answer(log.read_text(errors="replace"), server.folder, begun)
 
 
 # --- a whole workload -------------------------------------------------------------------------

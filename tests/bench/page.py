@@ -48,7 +48,8 @@ def machine(folder):
     journal = ""
     if kind == "ext4":
         task = pathlib.Path("/sys/fs/ext4") / pathlib.Path(source).name / "journal_task"
-        journal = " with a journal" if task.exists() else " without a journal"
+        has = task.exists() and task.read_text().strip() != "<none>"
+        journal = " with a journal" if has else " without a journal"
     kernel = ".".join(pathlib.Path("/proc/sys/kernel/osrelease").read_text().split(".")[:2])
     kind_of_machine = "virtual machine" if "hypervisor" in flags else "machine"
     return (f"{kind_of_machine}, {cores} cores ({', '.join(have)} instructions), "
@@ -118,6 +119,10 @@ def faults(result):
     return lines
 
 
+def runs_in_words(n):
+    return "1 run" if n == 1 else f"{n} runs"
+
+
 def quiet(result):
     """The others' share of the machine beside each run, median and worst."""
     shares = sorted(run["others_cpu_s"] / run["seen_wall_s"] / result["cores"]
@@ -135,7 +140,7 @@ METHOD = """\
   on each.
 - Uploads go to a fresh folder and a fresh process; reads to a process started again on what it had
   stored. Each run has a warm-up of its own. 2 GiB of memory are touched first, because a
-  hypervisor takes free pages back. Given is the median of {runs} runs.
+  hypervisor takes free pages back. Given is the median of {runs}.
 - The list is of a claim with 1,000 artefacts in a database of {artefacts:,}, filled by
   `tests/bench/fill_database` through the program's own code.
 - CPU is user and system time of the server's whole process tree, from the first measured request
@@ -148,8 +153,8 @@ METHOD = """\
   the first byte of the answer was written to the socket. The gateway flushes the payload, its
   folder, the database's journal and the keeper's state.
 - Other processes took {others:.0%} of the machine beside the median run, {worst:.0%} beside the worst.
-- A disk without a file-system journal makes a flush cheaper than on most servers.
 """
+NO_JOURNAL = "- A file system without a journal makes a flush cheaper than on most servers."
 
 
 def write(result, path):
@@ -160,8 +165,10 @@ def write(result, path):
              "![The gateway beside its peers](benchmark.svg)", "", *table(result), ""]
     if faults(result):
         lines += [*faults(result), ""]
-    lines += METHOD.format(runs=result["runs"], artefacts=result["artefacts"], others=others,
+    lines += METHOD.format(runs=runs_in_words(result["runs"]), artefacts=result["artefacts"], others=others,
                            worst=worst).splitlines()
+    if "without a journal" in result["machine"]:
+        lines.append(NO_JOURNAL)
     lines += ["", *parts(result)]
     pathlib.Path(path).write_text("\n".join(lines).rstrip() + "\n")
 
