@@ -231,8 +231,8 @@ static enum err gateway_open(struct gateway *g, const char *path, bool intake_on
 
 static void gateway_close(struct gateway *g)
 {
+    http_server_free(g->ops_server); /* first: its pages look at everything below */
     http_server_free(g->server);
-    http_server_free(g->ops_server);
     request_metrics_free(g->metrics);
     authenticator_free(g->auth);
     evidence_free(g->evidence);
