@@ -56,7 +56,9 @@ static enum err view_fill(struct db *db, const struct principal *p, uint32_t rel
 {
     v->yours = (relations & REL_CLAIMANT) != 0;
     v->personal = sees_personal(p, relations);
-    v->special = permission_sees_harmful(p, relations) || principal_has(p, ROLE_CLAIMS_SYSTEM);
+    bool own_side = (relations & (REL_CLAIMANT | REL_APPOINTEE | REL_REPRESENTATIVE)) != 0;
+    v->special = permission_sees_harmful(p, relations) ||
+                 (principal_has(p, ROLE_CLAIMS_SYSTEM) && !own_side);
     TRY(party_list(db, &v->record.id, v->parties, &v->n_parties));
     return assigned_list(db, &v->record.id, v->assigned, &v->n_assigned);
 }

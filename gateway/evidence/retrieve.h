@@ -4,7 +4,9 @@
  * ("read.opened") is durable and in a signed checkpoint before the keeper gives the payload
  * key; further ranges of the session need neither. Its end is another entry with the bytes
  * served. Permission and status are asked for every request, and again while a long download
- * runs: what is restricted stops.
+ * runs, after so many bytes and every few seconds: what is restricted stops. A sign-in counts
+ * at the start of a request; one that expires meanwhile ends no running download or upload, but
+ * authority on record that ends does.
  */
 #ifndef GATEWAY_EVIDENCE_RETRIEVE_H
 #define GATEWAY_EVIDENCE_RETRIEVE_H

@@ -240,6 +240,11 @@ START_TEST(special_rules_come_without_a_trace)
     ok(claim_get(w.ev, &ada, &claim, v));
     ck_assert_int_eq(v->record.updated_at, before->record.updated_at);
     ck_assert(!v->special);
+    struct principal odd = someone("ada", 1u << ROLE_CLAIMANT | 1u << ROLE_CLAIMS_SYSTEM);
+    ok(claim_get(w.ev, &odd, &claim, v));
+    ck_assert(!v->special);
+    ok(claim_get(w.ev, &system, &claim, v));
+    ck_assert(v->special);
     ck_assert(told(&w, &morgan, &claim, "claim.updated"));
     strcpy(d->record.stage, "assessment");
     ok(claim_change(w.ev, &system, &claim, d, v));

@@ -466,7 +466,7 @@ START_TEST(a_log_that_cannot_be_signed_takes_nothing)
     ck_assert_int_eq(send(&w, &ada, &rq, "hello", NULL), ERR_UNAVAILABLE);
     ck_assert_int_eq(send(&w, &ada, &rq, "hello", NULL), ERR_UNAVAILABLE);
     atomic_store(&w.mute, false);
-    evidence_tick(w.ev); /* signs what is not signed yet */
+    evidence_tick(w.ev);                  /* signs what is not signed yet */
     ok(send(&w, &ada, &rq, "hello", &r)); /* one artefact, whichever attempt made it */
     ck_nothing_left(&w, 1);
     world_end(&w);
