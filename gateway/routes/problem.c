@@ -62,9 +62,10 @@ void api_problem(struct http_exchange *x, enum err e)
         return;
     }
     enum refusal r = refusal_for(e);
+    /* What a caller can bring about at will is a warning: those are rate-capped. */
     if (e != ERR_INVALID && e != ERR_TOO_LARGE)
-        log_event(LOG_ERROR, "request.failed", log_str("route", http_route_of(x)->name),
-                  log_err(e));
+        log_event(r != REFUSAL_NONE ? LOG_WARN : LOG_ERROR, "request.failed",
+                  log_str("route", http_route_of(x)->name), log_err(e));
     if (r != REFUSAL_NONE)
         reply(x, r, e == ERR_INVALID ? err_message(e) : refusal_words(r));
     else
