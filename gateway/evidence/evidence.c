@@ -9,6 +9,7 @@
 #include "gateway/evidence/entry.h"
 #include "gateway/evidence/flood.h"
 #include "gateway/evidence/internal.h"
+#include "gateway/evidence/opener.h"
 #include "gateway/evidence/running.h"
 #include "gateway/evidence/scribe.h"
 #include "gateway/evidence/seal.h"
@@ -21,6 +22,7 @@
 
 enum {
     SEALERS_KEPT = 32,   /* idle sealing buffers */
+    OPENERS_KEPT = 32,   /* idle chunk buffers */
     KEYS_WAITING = 256,  /* Idempotency-Keys of uploads that are being asked for */
     ORPHAN_AGE_S = 3600, /* an object without a record may belong to a running commit */
 };
@@ -50,6 +52,7 @@ static enum err parts_make(struct evidence *ev)
 {
     size_t keys = (size_t)ev->config.uploads + ev->config.read_sessions;
     TRY(key_slab_new(keys, &ev->keys));
+    TRY(opener_pool_new(OPENERS_KEPT, &ev->openers));
     TRY(sealer_pool_new(ev->config.uploads, SEALERS_KEPT, &ev->sealers));
     TRY(session_table_new(ev->config.read_sessions, ev->keys, &ev->sessions));
     TRY(running_new((size_t)ev->config.uploads + KEYS_WAITING, &ev->running));
@@ -103,6 +106,7 @@ void evidence_free(struct evidence *ev)
     running_free(ev->running);
     session_table_free(ev->sessions);
     sealer_pool_free(ev->sealers);
+    opener_pool_free(ev->openers);
     key_slab_free(ev->keys);
     pthread_rwlock_destroy(&ev->keyring_lock);
     free(ev);

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 struct sealer_pool;
+struct opener_pool;
 struct session_table;
 struct scribe;
 struct running_keys;
@@ -27,6 +28,7 @@ struct evidence {
 
     struct key_slab *keys; /* payload keys of uploads and read sessions */
     struct sealer_pool *sealers;
+    struct opener_pool *openers;
     struct session_table *sessions;
     struct scribe *scribe;
     struct running_keys *running;

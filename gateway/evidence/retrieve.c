@@ -10,9 +10,9 @@
 #include "gateway/evidence/denial.h"
 #include "gateway/evidence/entry.h"
 #include "gateway/evidence/internal.h"
+#include "gateway/evidence/opener.h"
 #include "gateway/evidence/session.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,14 +25,10 @@ struct retrieval {
     struct artefact_access access;
     struct session *session;
     struct blob_reader *blob;
-    struct age_stream *stream;
+    struct opener *opener;
     uint64_t recheck_at; /* bytes served at which permission is asked again */
     int64_t recheck_ms;  /* and when, however slow the reader is */
     uint64_t served;
-    uint64_t held_index; /* which chunk `plain` holds */
-    size_t held_len;     /* 0: none */
-    uint8_t sealed[AGE_SEALED_CHUNK_SIZE];
-    uint8_t plain[AGE_CHUNK_SIZE];
 };
 
 /* --- permission --------------------------------------------------------------------------- */
@@ -65,13 +61,17 @@ static enum err permitted(struct evidence *ev, const struct principal *p, const 
     return e;
 }
 
-enum err retrieve_describe(struct evidence *ev, const struct principal *p,
-                           const struct uuid *id, enum purpose stated,
-                           struct artefact_record *out)
+enum err retrieve_prepare(struct evidence *ev, const struct principal *p, const struct uuid *id,
+                          enum purpose stated, struct retrieval **out)
 {
-    struct artefact_access access;
-    TRY(permitted(ev, p, id, stated, &access));
-    *out = access.artefact;
+    AUTO(retrieve_free) struct retrieval *r = calloc(1, sizeof(*r));
+    if (!r)
+        return err_set(ERR_NOMEM, "retrieval");
+    r->ev = ev;
+    r->principal = *p;
+    r->stated = stated;
+    TRY(permitted(ev, p, id, stated, &r->access));
+    *out = TAKE(r);
     return ERR_OK;
 }
 
@@ -192,19 +192,24 @@ static enum err chunk_open(struct retrieval *r, uint64_t index, uint8_t *out, si
     bool last = index + 1 == age_chunk_count(size);
     *len = last ? (size_t)(size - index * AGE_CHUNK_SIZE) : AGE_CHUNK_SIZE;
     size_t sealed_len = *len + AGE_TAG_SIZE;
-    TRY(blob_read(r->blob, age_chunk_offset(index), r->sealed, sealed_len));
-    return age_open_chunk(r->stream, index, last, r->sealed, sealed_len, out);
+    TRY(blob_read(r->blob, age_chunk_offset(index), r->opener->sealed, sealed_len));
+    return age_open_chunk(r->opener->stream, index, last, r->opener->sealed, sealed_len, out);
+}
+
+static bool chunk_is_held(const struct retrieval *r, uint64_t index)
+{
+    return r->opener->held_len > 0 && r->opener->held_index == index;
 }
 
 static enum err chunk_hold(struct retrieval *r, uint64_t index)
 {
-    if (r->held_len > 0 && r->held_index == index)
+    if (chunk_is_held(r, index))
         return ERR_OK;
-    r->held_len = 0;
+    r->opener->held_len = 0;
     size_t len = 0;
-    TRY(chunk_open(r, index, r->plain, &len));
-    r->held_len = len;
-    r->held_index = index;
+    TRY(chunk_open(r, index, r->opener->plain, &len));
+    r->opener->held_len = len;
+    r->opener->held_index = index;
     return ERR_OK;
 }
 
@@ -219,10 +224,15 @@ static enum err size_check(const struct retrieval *r)
     return ERR_OK;
 }
 
+/* Once a session: objects are written once, and every chunk that is read has its own tag. */
 static enum err size_authenticate(struct retrieval *r)
 {
-    TRY(age_open_begin(r->stream, r->session->key));
-    return chunk_hold(r, age_chunk_count(r->access.artefact.size) - 1);
+    TRY(age_open_begin(r->opener->stream, r->session->key));
+    if (atomic_load(&r->session->size_authenticated))
+        return ERR_OK;
+    TRY(chunk_hold(r, age_chunk_count(r->access.artefact.size) - 1));
+    atomic_store(&r->session->size_authenticated, true);
+    return ERR_OK;
 }
 
 static void recheck_later(struct retrieval *r)
@@ -231,24 +241,15 @@ static void recheck_later(struct retrieval *r)
     r->recheck_ms = clock_steady_ms() + RECHECK_MS;
 }
 
-enum err retrieve_open(struct evidence *ev, const struct principal *p, const struct uuid *id,
-                       enum purpose stated, struct retrieval **out)
+enum err retrieve_open(struct retrieval *r)
 {
-    AUTO(retrieve_free) struct retrieval *r = malloc(sizeof(*r));
-    if (!r)
-        return err_set(ERR_NOMEM, "retrieval");
-    memset(r, 0, offsetof(struct retrieval, sealed));
-    r->ev = ev;
-    r->principal = *p;
-    r->stated = stated;
-    TRY(permitted(ev, p, id, stated, &r->access));
-    TRY(blob_open(ev->parts.blobs, id, &r->blob));
+    assert(!r->session);
+    TRY(blob_open(r->ev->parts.blobs, &r->access.artefact.id, &r->blob));
     TRY(size_check(r));
-    TRY(age_stream_new(&r->stream));
+    TRY(opener_take(r->ev->openers, &r->opener));
     TRY(session_join(r));
     TRY(size_authenticate(r));
     recheck_later(r);
-    *out = TAKE(r);
     return ERR_OK;
 }
 
@@ -278,19 +279,20 @@ static void count(struct retrieval *r, size_t len)
 enum err retrieve_read(struct retrieval *r, uint64_t offset, void *out, size_t cap, size_t *len)
 {
     uint64_t size = r->access.artefact.size;
+    assert(r->session);
     *len = 0;
     if (offset >= size || cap == 0)
         return ERR_OK;
     TRY(still_permitted(r));
     uint64_t index = offset / AGE_CHUNK_SIZE;
     size_t within = (size_t)(offset % AGE_CHUNK_SIZE);
-    bool held = r->held_len > 0 && r->held_index == index;
-    if (within == 0 && cap >= AGE_CHUNK_SIZE && !held) {
+    if (within == 0 && cap >= AGE_CHUNK_SIZE && !chunk_is_held(r, index)) {
         TRY(chunk_open(r, index, out, len));
     } else {
         TRY(chunk_hold(r, index));
-        *len = r->held_len - within < cap ? r->held_len - within : cap;
-        memcpy(out, r->plain + within, *len);
+        size_t left = r->opener->held_len - within;
+        *len = left < cap ? left : cap;
+        memcpy(out, r->opener->plain + within, *len);
     }
     count(r, *len);
     return ERR_OK;
@@ -303,8 +305,6 @@ void retrieve_free(struct retrieval *r)
     if (r->session)
         session_let_go(r->ev->sessions, r->session);
     blob_reader_free(r->blob);
-    age_stream_free(r->stream);
-    if (r->held_len > 0)
-        sodium_memzero(r->plain, r->held_len);
+    opener_give(r->ev->openers, r->opener);
     free(r);
 }

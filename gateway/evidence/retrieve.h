@@ -15,15 +15,13 @@
 
 struct retrieval;
 
-/* Permission only: what HEAD and the head of a GET tell. */
-MUST_USE enum err retrieve_describe(struct evidence *ev, const struct principal *p,
-                                    const struct uuid *id, enum purpose stated,
-                                    struct artefact_record *out);
-/* Opens the content. The final chunk has been authenticated when this returns: the size is
- * true. */
-MUST_USE enum err retrieve_open(struct evidence *ev, const struct principal *p,
-                                const struct uuid *id, enum purpose stated,
-                                struct retrieval **out);
+/* Permission only: retrieve_artefact tells what HEAD and the head of a GET tell. */
+MUST_USE enum err retrieve_prepare(struct evidence *ev, const struct principal *p,
+                                   const struct uuid *id, enum purpose stated,
+                                   struct retrieval **out);
+/* Opens the content of what was prepared, once. The final chunk has been authenticated when
+ * this returns: the size is true. After a failure only retrieve_free is good. */
+MUST_USE enum err retrieve_open(struct retrieval *r);
 const struct artefact_record *retrieve_artefact(const struct retrieval *r);
 /* Up to `cap` plaintext bytes from `offset`; *len is at least 1 unless offset is the end. Not
  * thread-safe per retrieval. ERR_CORRUPT: damaged; ERR_REFUSED: no longer permitted. */

@@ -20,6 +20,7 @@ struct session { /* fields are constant while somebody holds it, but the counter
     int64_t expires_ms; /* by the steady clock: a wall clock set back prolongs nothing */
     uint8_t *key;       /* 32 bytes in the slab; NULL until opened */
     _Atomic uint64_t served;
+    _Atomic bool size_authenticated; /* the final chunk was opened under `key` */
 };
 
 MUST_USE enum err session_table_new(size_t max, struct key_slab *keys,

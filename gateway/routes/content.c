@@ -85,14 +85,14 @@ static void reply_unsatisfiable(struct http_exchange *x, uint64_t size)
     http_reply_empty(x, 416);
 }
 
-static enum err reply_bytes(struct http_exchange *x, struct retrieval *r,
+static enum err reply_bytes(struct http_exchange *x, struct retrieval **r,
                             const struct field_range *range, bool partial)
 {
-    const struct artefact_record *a = retrieve_artefact(r);
+    const struct artefact_record *a = retrieve_artefact(*r);
     struct delivery *d = calloc(1, sizeof(*d));
     if (!d)
         return err_set(ERR_NOMEM, "delivery");
-    d->retrieval = r;
+    d->retrieval = TAKE(*r);
     d->first = range->first;
     d->length = range->last - range->first + 1;
     if (partial) {
@@ -120,38 +120,44 @@ static enum err reply_head(struct http_exchange *x, const struct artefact_record
     return ERR_OK;
 }
 
-static enum err reply_content(struct http_exchange *x, const struct principal *p,
-                              const struct artefact_record *a, enum purpose purpose,
-                              const char *etag)
+static enum err reply_content(struct http_exchange *x, struct retrieval **r, const char *etag)
 {
     struct field_range range;
+    const struct artefact_record *a = retrieve_artefact(*r);
     enum range_outcome wanted = range_wanted(x, a, etag, &range);
     if (wanted == RANGE_UNSATISFIABLE) {
         reply_unsatisfiable(x, a->size);
         return ERR_OK;
     }
-    AUTO(retrieve_free) struct retrieval *r = NULL;
-    TRY(retrieve_open(api_of(x)->evidence, p, &a->id, purpose, &r));
+    TRY(retrieve_open(*r));
     put_headers(x, a, etag);
-    return reply_bytes(x, TAKE(r), &range, wanted == RANGE_OK);
+    return reply_bytes(x, r, &range, wanted == RANGE_OK);
+}
+
+static enum err purpose_stated(const struct http_exchange *x, enum purpose *out)
+{
+    const char *stated = http_query(x, "purpose");
+    *out = PURPOSE_NONE;
+    if (stated && purpose_parse(stated, out) != ERR_OK)
+        return refuse(REFUSAL_PURPOSE_REQUIRED);
+    return ERR_OK;
 }
 
 static enum err content_run(struct http_exchange *x, const struct principal *p)
 {
     static const char *const KNOWN[] = {"purpose", NULL};
-    const char *stated = http_query(x, "purpose");
     const char *known = http_header(x, "If-None-Match");
-    enum purpose purpose = PURPOSE_NONE;
-    struct artefact_record a;
+    AUTO(retrieve_free) struct retrieval *r = NULL;
+    enum purpose purpose;
     struct uuid id;
     TRY(api_query_known(x, KNOWN));
     TRY(api_id(x, "id", &id));
-    if (stated && purpose_parse(stated, &purpose) != ERR_OK)
-        return refuse(REFUSAL_PURPOSE_REQUIRED);
-    TRY(retrieve_describe(api_of(x)->evidence, p, &id, purpose, &a));
+    TRY(purpose_stated(x, &purpose));
+    TRY(retrieve_prepare(api_of(x)->evidence, p, &id, purpose, &r));
 
+    const struct artefact_record *a = retrieve_artefact(r);
     char hex[HEX_SIZE(32)], etag[ETAG_SIZE];
-    hex_encode(a.sha256, sizeof(a.sha256), hex);
+    hex_encode(a->sha256, sizeof(a->sha256), hex);
     (void)snprintf(etag, sizeof(etag), "\"%s\"", hex);
     if (known && field_etag_matches(known, etag)) {
         http_reply_header(x, "ETag", etag);
@@ -159,9 +165,9 @@ static enum err content_run(struct http_exchange *x, const struct principal *p)
         return ERR_OK;
     }
     if (http_is_head(x)) {
-        put_headers(x, &a, etag);
-        return reply_head(x, &a);
+        put_headers(x, a, etag);
+        return reply_head(x, a);
     }
-    return reply_content(x, p, &a, purpose, etag);
+    return reply_content(x, &r, etag);
 }
 const struct api_call ARTEFACT_CONTENT = {content_run};

@@ -58,7 +58,7 @@ START_TEST(every_range_is_what_was_sent)
     struct setting *s = setting_make(NULL);
     struct retrieval *r = NULL;
     uint8_t *out = malloc(2 * AGE_CHUNK_SIZE);
-    ok(retrieve_open(s->w.ev, &s->ada, &s->large, PURPOSE_NONE, &r));
+    ok(world_retrieve(&s->w, &s->ada, &s->large, PURPOSE_NONE, &r));
     ck_assert_uint_eq(retrieve_artefact(r)->size, LARGE - 1);
     static const struct {
         uint64_t at;
@@ -167,10 +167,9 @@ START_TEST(a_person_who_holds_their_part_waits)
     struct retrieval *held[4] = {NULL}, *more = NULL;
     for (size_t i = 0; i < ARRAY_LEN(held); i++) {
         struct uuid id = world_letter(&s->w, "ada", &s->claim, "x");
-        ok(retrieve_open(s->w.ev, &s->ada, &id, PURPOSE_NONE, &held[i]));
+        ok(world_retrieve(&s->w, &s->ada, &id, PURPOSE_NONE, &held[i]));
     }
-    ck_assert_int_eq(retrieve_open(s->w.ev, &s->ada, &s->letter, PURPOSE_NONE, &more),
-                     ERR_BUSY);
+    ck_assert_int_eq(world_retrieve(&s->w, &s->ada, &s->letter, PURPOSE_NONE, &more), ERR_BUSY);
     ok(world_open_only(&s->w, &s->morgan, &s->letter, PURPOSE_DECISION));
     retrieve_free(held[2]);
     held[2] = NULL;
@@ -223,12 +222,10 @@ START_TEST(a_denial_is_logged_and_a_flood_of_them_counted)
     struct principal bob = claimant("bob"), olga = someone("olga", 1u << ROLE_OPERATOR);
     struct artefact_record a;
     for (int i = 0; i < 500; i++)
-        refused(REFUSAL_NOT_FOUND,
-                retrieve_describe(s->w.ev, &bob, &s->letter, PURPOSE_NONE, &a));
-    refused(REFUSAL_NOT_PERMITTED,
-            retrieve_describe(s->w.ev, &olga, &s->letter, PURPOSE_NONE, &a));
+        refused(REFUSAL_NOT_FOUND, world_describe(&s->w, &bob, &s->letter, PURPOSE_NONE, &a));
+    refused(REFUSAL_NOT_PERMITTED, world_describe(&s->w, &olga, &s->letter, PURPOSE_NONE, &a));
     struct uuid none = uuid_new();
-    refused(REFUSAL_NOT_FOUND, retrieve_describe(s->w.ev, &bob, &none, PURPOSE_NONE, &a));
+    refused(REFUSAL_NOT_FOUND, world_describe(&s->w, &bob, &none, PURPOSE_NONE, &a));
     world_close(&s->w);
     world_open(&s->w);
     ck_assert_uint_eq(world_entries(&s->w, "read.denied", NULL), 20);
@@ -275,7 +272,7 @@ START_TEST(what_is_restricted_stops_after_so_many_bytes)
     uint8_t *out = malloc(AGE_CHUNK_SIZE);
     uint64_t served = 0;
     size_t len = 0;
-    ok(retrieve_open(s->w.ev, &s->ada, &s->large, PURPOSE_NONE, &r));
+    ok(world_retrieve(&s->w, &s->ada, &s->large, PURPOSE_NONE, &r));
     ok(retrieve_read(r, 0, out, AGE_CHUNK_SIZE, &len));
     restrict_it(&s->w, &s->large);
     enum err e = ERR_OK;
@@ -299,7 +296,7 @@ START_TEST(what_is_restricted_stops_for_a_slow_reader_too)
     struct retrieval *r = NULL;
     uint8_t byte[1];
     size_t len = 0;
-    ok(retrieve_open(s->w.ev, &s->ada, &s->large, PURPOSE_NONE, &r));
+    ok(world_retrieve(&s->w, &s->ada, &s->large, PURPOSE_NONE, &r));
     ok(retrieve_read(r, 0, byte, 1, &len));
     restrict_it(&s->w, &s->large);
     (void)usleep(2200000);
@@ -347,8 +344,8 @@ START_TEST(a_flipped_bit_is_never_served)
     ck_assert_int_eq(wrong, ERR_CORRUPT);
     ck_assert_uint_eq(n, AGE_CHUNK_SIZE); /* the sound chunk before it */
     ck_assert_mem_eq(out, s->text, n);
-    flip(&s->w, &s->large, (off_t)age_chunk_offset(3)); /* the last: nothing at all */
-    ck_assert_int_eq(world_read(&s->w, &s->ada, &s->large, PURPOSE_NONE, out, LARGE, &n),
+    flip(&s->w, &s->large, (off_t)age_chunk_offset(3)); /* the last: no session at all */
+    ck_assert_int_eq(world_read(&s->w, &s->morgan, &s->large, PURPOSE_DECISION, out, LARGE, &n),
                      ERR_CORRUPT);
     ck_assert_uint_eq(n, 0);
     flip(&s->w, &s->letter, 3); /* the nonce: another key */

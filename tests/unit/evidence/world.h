@@ -317,6 +317,29 @@ static inline struct uuid world_sr1(struct world *w, const struct uuid *claim)
     return result.artefact.id;
 }
 
+/* Permission, then the content opened; *out is NULL after a failure. */
+static inline enum err world_retrieve(struct world *w, const struct principal *p,
+                                      const struct uuid *id, enum purpose purpose,
+                                      struct retrieval **out)
+{
+    AUTO(retrieve_free) struct retrieval *r = NULL;
+    TRY(retrieve_prepare(w->ev, p, id, purpose, &r));
+    TRY(retrieve_open(r));
+    *out = TAKE(r);
+    return ERR_OK;
+}
+
+/* What HEAD does. */
+static inline enum err world_describe(struct world *w, const struct principal *p,
+                                      const struct uuid *id, enum purpose purpose,
+                                      struct artefact_record *out)
+{
+    AUTO(retrieve_free) struct retrieval *r = NULL;
+    TRY(retrieve_prepare(w->ev, p, id, purpose, &r));
+    *out = *retrieve_artefact(r);
+    return ERR_OK;
+}
+
 /* The whole way out; `out` holds at least `cap` bytes. */
 static inline enum err world_read(struct world *w, const struct principal *p,
                                   const struct uuid *id, enum purpose purpose, uint8_t *out,
@@ -324,7 +347,7 @@ static inline enum err world_read(struct world *w, const struct principal *p,
 {
     AUTO(retrieve_free) struct retrieval *r = NULL;
     *n = 0;
-    TRY(retrieve_open(w->ev, p, id, purpose, &r));
+    TRY(world_retrieve(w, p, id, purpose, &r));
     for (size_t len = 1; len > 0 && *n < cap; *n += len)
         TRY(retrieve_read(r, *n, out + *n, cap - *n, &len));
     return ERR_OK;
