@@ -1,4 +1,5 @@
-/* The keeper's program for tests, whose own program has another main: keeper_set_program(KEEPER_TOOL). */
+/* The keeper's program for tests, whose own program has another main:
+ * keeper_set_program(KEEPER_TOOL). */
 #include "gateway/keeper/keeper.h"
 
 #include <stdlib.h>
