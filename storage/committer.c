@@ -11,8 +11,9 @@
  * - The lock covers the queue alone. It is never held while anything is read, written, signed
  * or run.
  *
- *     queued -> (refused | blob published) -> applied -> committed -> signed -> woken
- *                  `------------------------------ failed, blob discarded --------^
+ *     blob published -> queued -> (refused | folders synced) -> applied -> committed -> signed
+ *               |                    |                             |                       |
+ *               `--------------------`--- failed, blob discarded --`---------------> woken <'
  */
 #include "storage/committer.h"
 
@@ -118,7 +119,7 @@ static _Noreturn void stop_process(const char *what, enum err e)
 
 /* --- the steps of a batch -------------------------------------------------------------- */
 
-/* What may not be committed now is refused before anything is made visible. */
+/* What may not be committed now is refused before anything is made durable. */
 static void refuse_unready(struct committer *c)
 {
     bool refused = false;
@@ -135,7 +136,7 @@ static void refuse_unready(struct committer *c)
 }
 
 /* Names of payloads first, durable before the record that speaks of them. */
-static void publish_blobs(struct committer *c)
+static void keep_blobs(struct committer *c)
 {
     size_t n = 0;
     enum err e;
@@ -143,12 +144,7 @@ static void publish_blobs(struct committer *c)
     for (size_t i = 0; i < c->n; i++) {
         struct waiter *w = c->batch[i];
 
-        if (w->failed || w->job->blob == NULL)
-            continue;
-        e = blob_publish(w->job->blob);
-        if (e != ERR_OK)
-            fail(w, e);
-        else
+        if (!w->failed && w->job->blob != NULL)
             c->published[n++] = w->job->blob;
     }
     if (n == 0)
@@ -244,7 +240,7 @@ static bool all_unlogged(const struct committer *c)
 static void run_batch(struct committer *c)
 {
     refuse_unready(c);
-    publish_blobs(c);
+    keep_blobs(c);
     if (any_left(c) && commit_batch(c)) {
         /* Also for jobs without an entry of their own: what they have found may be an entry of
          * this very batch. */
@@ -324,13 +320,30 @@ static bool enqueue(struct committer *c, struct waiter *w)
     return !stopping;
 }
 
+/* Before it is queued, on the caller's own thread: making a name costs the file system as much
+ * as a row costs the database, and there is one committer for everybody. */
+static enum err publish_blob(struct committer *c, struct waiter *w)
+{
+    enum err e = w->job->blob == NULL ? ERR_OK : blob_publish(w->job->blob);
+
+    if (e == ERR_OK)
+        return ERR_OK;
+    fail(w, e);
+    atomic_fetch_add(&c->jobs, 1);
+    atomic_fetch_add(&c->failures, 1);
+    return err_restore(&w->result);
+}
+
 enum err committer_run(struct committer *c, struct commit_job *job)
 {
     struct waiter w = {.job = job};
 
     assert(job->apply != NULL);
-    if (sem_init(&w.done, 0, 0) != 0)
-        return err_errno("semaphore");
+    TRY(publish_blob(c, &w));
+    if (sem_init(&w.done, 0, 0) != 0) {
+        fail(&w, err_errno("semaphore"));
+        return err_restore(&w.result);
+    }
     if (enqueue(c, &w)) {
         while (sem_wait(&w.done) != 0)
             assert(errno == EINTR);

@@ -1,9 +1,9 @@
 /* The commit queue: one committer serves everybody who waits.
  *
- * A job is a function that re-checks its rules and writes its records inside the transaction. The committer takes all
- * jobs that wait, publishes their blobs, syncs the folders once, runs each job in a savepoint of one transaction (a job that fails is rolled back alone and gets its own error),
+ * A job is a function that re-checks its rules and writes its records inside the transaction. The thread that brings it publishes
+ * its blob and queues. The committer takes all jobs that wait, syncs the folders of their blobs once, runs each job in a savepoint of one transaction (a job that fails is rolled back alone and gets its own error),
  * extends the tree, commits once (durable), asks the signer for one checkpoint, publishes it and wakes each.
- * Blob data is flushed by the job's own thread before it queues (in parallel by nature).
+ * Blob data is flushed by the job's own thread before (in parallel by nature).
  *
  * Nobody who queues holds a lock. A job's `apply` runs on the committer's thread: it must not block on anything but the database.
  * A failed fsync or commit of unknown outcome stops the process (never acknowledge, never retry).
@@ -19,7 +19,7 @@ struct committer;
 struct commit_job {
     enum err (*apply)(struct commit_tx *tx, void *ctx);
     void *ctx;
-    struct blob_writer *blob; /* flushed, not yet published; NULL: none. Discarded if the job fails; still owned by the caller */
+    struct blob_writer *blob; /* flushed; NULL: none. Discarded if the job fails; still owned by the caller */
     bool unlogged;            /* pure housekeeping: no checkpoint is waited for */
 };
 

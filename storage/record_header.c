@@ -42,11 +42,11 @@ static enum err slot_append(struct db *db, const void *header, size_t len, int64
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db, "INSERT INTO header_slots(header) VALUES(?) RETURNING slot"));
+    TRY(statement_begin(&s, db, "INSERT INTO header_slots(header) VALUES(?)"));
     bind_blob(&s, header, len);
-    TRY(statement_find(&s));
-    *out = read_int(&s);
-    return statement_read(&s);
+    TRY(statement_run(&s));
+    *out = statement_row_number(&s);
+    return ERR_OK;
 }
 
 /* In place: the length must be the slot's. */

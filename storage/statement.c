@@ -188,6 +188,11 @@ uint64_t statement_changes(const struct statement *s)
     return (uint64_t)sqlite3_changes64(s->db->handle);
 }
 
+int64_t statement_row_number(const struct statement *s)
+{
+    return sqlite3_last_insert_rowid(s->db->handle);
+}
+
 /* --- reading ------------------------------------------------------------------------------ */
 static void misfit(struct statement *s, const char *why)
 {

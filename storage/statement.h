@@ -55,6 +55,9 @@ MUST_USE enum err
 statement_run(struct statement *s); /* wants no row; a taken key: ERR_EXISTS */
 /* Rows that the finished statement inserted, changed or deleted. */
 uint64_t statement_changes(const struct statement *s);
+/* Of the row that the finished statement inserted, in a table that has them. RETURNING would go
+ * by way of a temporary table. */
+int64_t statement_row_number(const struct statement *s);
 
 int64_t read_int(struct statement *s); /* null: 0 */
 uint64_t read_u64(struct statement *s);
