@@ -49,7 +49,7 @@ static enum err opener_make(struct opener **out)
         free(o);
         return e;
     }
-    o->held_len = 0;
+    o->held_len = o->touched = 0;
     *out = o;
     return ERR_OK;
 }
@@ -74,8 +74,8 @@ void opener_give(struct opener_pool *p, struct opener *o)
     if (!o)
         return;
     age_stream_forget(o->stream);
-    sodium_memzero(o->plain, o->held_len);
-    o->held_len = 0;
+    sodium_memzero(o->plain, o->touched);
+    o->held_len = o->touched = 0;
     pthread_mutex_lock(&p->lock);
     bool keep = p->n < p->kept;
     if (keep) {

@@ -10,6 +10,7 @@ struct opener {
     struct age_stream *stream;
     uint64_t held_index; /* which chunk `plain` holds */
     size_t held_len;     /* 0: none */
+    size_t touched;      /* how much of `plain` was ever written: what is wiped */
     struct opener *next; /* in the pool */
     uint8_t sealed[AGE_SEALED_CHUNK_SIZE];
     uint8_t plain[AGE_CHUNK_SIZE];

@@ -209,6 +209,8 @@ static enum err chunk_hold(struct retrieval *r, uint64_t index)
     size_t len = 0;
     TRY(chunk_open(r, index, r->opener->plain, &len));
     r->opener->held_len = len;
+    if (len > r->opener->touched)
+        r->opener->touched = len;
     r->opener->held_index = index;
     return ERR_OK;
 }

@@ -1,5 +1,6 @@
 /* The way out: what is read is logged first, and every way in which it can fail fails before a
  * wrong byte leaves. */
+#include "gateway/evidence/opener.h"
 #include "gateway/evidence/session.h"
 #include "tests/unit/evidence/world.h"
 
@@ -86,6 +87,26 @@ START_TEST(every_range_is_what_was_sent)
     ck_assert_uint_eq(len, 0);
     retrieve_free(r);
     free(out);
+    setting_end(s);
+}
+END_TEST
+
+/* A short last chunk over a whole one used to leave the rest of it in the pool. */
+START_TEST(no_plaintext_stays_in_a_pooled_buffer)
+{
+    struct setting *s = setting_make(NULL);
+    struct retrieval *r = NULL;
+    struct opener *o = NULL;
+    static const uint8_t zeros[AGE_CHUNK_SIZE];
+    uint8_t byte[1];
+    size_t len = 0;
+    ok(world_retrieve(&s->w, &s->ada, &s->large, PURPOSE_NONE, &r));
+    ok(retrieve_read(r, AGE_CHUNK_SIZE + 1, byte, 1, &len));
+    ok(retrieve_read(r, LARGE - 2, byte, 1, &len));
+    retrieve_free(r);
+    ok(opener_take(s->w.ev->openers, &o)); /* the one that was given back */
+    ck_assert_mem_eq(o->plain, zeros, sizeof(zeros));
+    opener_give(s->w.ev->openers, o);
     setting_end(s);
 }
 END_TEST
@@ -501,9 +522,9 @@ int main(void)
 {
     return SUITE_RUN(
         "evidence/retrieve", every_range_is_what_was_sent,
-        a_session_is_one_entry_and_tells_what_was_served, a_session_ends_by_itself,
-        a_closing_that_fails_is_tried_again, sessions_give_way_to_new_ones,
-        a_person_who_holds_their_part_waits, purposes,
+        no_plaintext_stays_in_a_pooled_buffer, a_session_is_one_entry_and_tells_what_was_served,
+        a_session_ends_by_itself, a_closing_that_fails_is_tried_again,
+        sessions_give_way_to_new_ones, a_person_who_holds_their_part_waits, purposes,
         a_denial_is_logged_and_a_flood_of_them_counted, an_intake_plane_gives_nothing_out,
         what_is_restricted_stops_after_so_many_bytes,
         what_is_restricted_stops_for_a_slow_reader_too, a_flipped_bit_is_never_served,
