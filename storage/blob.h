@@ -37,6 +37,19 @@ DEFINE_AUTO(struct blob_writer, blob_writer_free);
 /* Makes the names of all these writers durable: one fsync for each distinct folder. */
 MUST_USE enum err blob_sync_folders(struct blob_store *s, struct blob_writer *const *w, size_t n);
 
+/* An object that is written over a longer time, by several writers one after the other: it has a name (<root>/parts/<id>.part) and
+ * outlives the process. `id` names the part; under which id it is published is said by blob_publish_as. blob_writer_free keeps an
+ * unpublished part (its descriptor closes, the bytes stay), blob_discard removes it. blob_flush makes bytes and name durable; it may be
+ * called again after more was appended. */
+MUST_USE enum err blob_part_begin(struct blob_store *s, const struct uuid *id, struct blob_writer **out); /* ERR_EXISTS */
+/* Goes on behind the last byte. ERR_CORRUPT if the part is not exactly `size` bytes long: nothing is ever written over. */
+MUST_USE enum err blob_part_resume(struct blob_store *s, const struct uuid *id, uint64_t size, struct blob_writer **out);
+MUST_USE enum err blob_part_open(struct blob_store *s, const struct uuid *id, struct blob_reader **out); /* ERR_NOT_FOUND */
+MUST_USE enum err blob_part_remove(struct blob_store *s, const struct uuid *id); /* ERR_NOT_FOUND if absent */
+MUST_USE enum err blob_part_each(struct blob_store *s, enum err (*fn)(void *ctx, const struct uuid *id, uint64_t size, int64_t mtime), void *ctx);
+/* The id under which an unpublished writer's bytes will be published. */
+void blob_publish_as(struct blob_writer *w, const struct uuid *id);
+
 MUST_USE enum err blob_open(struct blob_store *s, const struct uuid *id, struct blob_reader **out); /* ERR_NOT_FOUND */
 uint64_t blob_size(const struct blob_reader *r);
 /* Exactly len bytes at offset, else ERR_CORRUPT (short) or ERR_IO. Thread-safe (pread). */

@@ -101,6 +101,8 @@ MUST_USE enum err artefact_list(struct db *db, const struct uuid *claim, const s
 MUST_USE enum err artefact_list_assessment(struct db *db, const struct uuid *assessment, const struct uuid *after, struct artefact_record *out, size_t max, size_t *n); /* newest first */
 /* All of them in id order, for scrub. */
 MUST_USE enum err artefact_each(struct db *db, const struct uuid *after, struct artefact_record *out, size_t max, size_t *n);
+/* Those with these bytes that were sent to the claim or stand linked to it, newest first. */
+MUST_USE enum err artefact_list_same(struct db *db, const struct uuid *claim, const uint8_t sha256[32], struct artefact_record *out, size_t max, size_t *n);
 MUST_USE enum err artefact_exists(struct db *db, const struct uuid *id, bool *out);
 
 struct link_record {
@@ -163,6 +165,49 @@ struct consent_record {
 MUST_USE enum err consent_insert(struct db *db, const struct consent_record *c);
 MUST_USE enum err consent_find(struct db *db, const struct uuid *claim, const char *event_id, struct consent_record *out);
 MUST_USE enum err consent_list(struct db *db, const struct uuid *claim, struct consent_record *out, size_t max, size_t *n);
+
+/* --- uploads that survive their connection ------------------------------------------------ */
+enum { UPLOAD_METADATA_MAX = 4096, UPLOAD_CONCAT_MAX = 8192, UPLOAD_REQUEST_MAX = 8192, UPLOAD_REST_MAX = 66 * 1024 };
+enum upload_state { UPLOAD_OPEN, UPLOAD_WHOLE, UPLOAD_FINISHED, UPLOAD_USED, UPLOAD_FAILED, UPLOAD_EXPIRED, UPLOAD_TERMINATED, UPLOAD_STATE_COUNT };
+const char *upload_state_name(enum upload_state s); /* "open", "whole", ... */
+
+struct upload_record {
+    struct uuid id, claim;          /* claim: nil while a part of a concatenation does not name it */
+    struct person owner;
+    enum upload_state state;
+    char reason[SHORT_TEXT_MAX + 1]; /* FAILED: name of the refusal */
+    int64_t length;                 /* -1: not told yet */
+    uint64_t offset;                /* durable bytes */
+    struct uuid part;               /* the blob part that holds the whole chunks; nil: none yet */
+    uint64_t chunks;                /* sealed ones in it; the rest of `offset` is in the sealed rest */
+    bool is_part, is_final;         /* concatenation */
+    struct uuid artefact;           /* FINISHED */
+    int64_t created_at, updated_at, expires_at;
+};
+/* `request`: how the sender described it (JSON); `metadata`, `concat`: header values as supplied. */
+struct upload_words {
+    struct buf request, metadata, concat;
+};
+MUST_USE enum err upload_record_insert(struct db *db, const struct upload_record *u, const struct upload_words *w);
+MUST_USE enum err upload_record_find(struct db *db, const struct uuid *id, struct upload_record *out);
+MUST_USE enum err upload_record_words(struct db *db, const struct uuid *id, struct upload_words *out);
+/* length, offset, part, chunks, updated_at, expires_at, and what is sealed apart: file key and the bytes behind the last whole chunk. */
+MUST_USE enum err upload_record_rest(struct db *db, const struct upload_record *u, const void *sealed, size_t len); /* ERR_CONFLICT if not OPEN or WHOLE */
+MUST_USE enum err upload_record_sealed(struct db *db, const struct uuid *id, struct buf *out);
+/* state, reason, artefact, updated_at; the sealed rest goes where the state is not OPEN or WHOLE. ERR_CONFLICT if it is not in `from`. */
+MUST_USE enum err upload_record_change(struct db *db, const struct upload_record *u, enum upload_state from);
+MUST_USE enum err upload_record_due(struct db *db, int64_t now, struct upload_record *out, size_t max, size_t *n); /* OPEN or WHOLE, expired by the clock */
+MUST_USE enum err upload_record_forget(struct db *db, int64_t before); /* rows of ended ones that were not touched since */
+MUST_USE enum err upload_record_count_open(struct db *db, const struct person *owner, uint64_t *out); /* OPEN and WHOLE */
+
+/* --- usage: what a person and a claim have stored ----------------------------------------- */
+enum usage_scope { USAGE_PERSON, USAGE_CLAIM };
+struct usage {
+    uint64_t artefacts, bytes;
+};
+/* `key`: "<issuer>#<subject>" or a claim's id in text. No row is no usage. */
+MUST_USE enum err usage_find(struct db *db, enum usage_scope scope, const char *key, struct usage *out);
+MUST_USE enum err usage_add(struct db *db, enum usage_scope scope, const char *key, int64_t artefacts, int64_t bytes);
 
 /* --- idempotency keys --------------------------------------------------------------------- */
 enum { IDEMPOTENCY_KEY_MAX = 128, IDEMPOTENCY_ANSWER_MAX = 65536 };

@@ -41,6 +41,13 @@
       "This Idempotency-Key was used for another request")                                     \
     X(REFUSAL_KEY_BUSY, "idempotency-key-in-use",                                              \
       "The first request with this Idempotency-Key is still running")                          \
+    X(REFUSAL_UPLOAD_GONE, "upload-gone", "This upload has ended - start again")               \
+    X(REFUSAL_OFFSET_MISMATCH, "mismatching-upload-offset",                                    \
+      "The upload stands at another offset")                                                   \
+    X(REFUSAL_UPLOAD_FINAL, "upload-is-final",                                                 \
+      "An upload that was put together from parts takes no more bytes")                        \
+    X(REFUSAL_UPLOAD_LOCKED, "upload-locked",                                                  \
+      "A newer request has taken this upload over")                                            \
     X(REFUSAL_INTAKE_ONLY, "intake-only",                                                      \
       "This service takes evidence in and gives nothing out")
 

@@ -59,6 +59,12 @@ struct keeper_info {
 };
 MUST_USE enum err keeper_info(struct keeper *k, struct keeper_info *out); /* also the health check: ERR_UNAVAILABLE when it is gone */
 
+/* The intake key: 32 bytes under which the front seals what an unfinished upload needs to go on after a restart (file key, last bytes). The keeper
+ * holds it in <keys_dir>/intake.key and hands it to its front; on the disk it stands only there, out of the front's reach. It opens no
+ * artefact. Without the file the keeper makes one up for its life (`persistent` false): uploads then end with the process. */
+MUST_USE enum err keeper_intake_key(struct keeper *k, struct secret **out, bool *persistent);
+MUST_USE enum err keeper_intake_key_create(const char *keys_dir); /* ERR_EXISTS */
+
 /* See struct ledger_signer (storage/ledger.h). n = 0 asks for the last signed checkpoint (of the empty tree if nothing was signed), whatever `first` and
  * `root` (may be NULL) are; n at most KEEPER_LEAVES_MAX, else ERR_TOO_LARGE. */
 MUST_USE enum err keeper_sign(struct keeper *k, uint64_t first, const struct merkle_hash *leaves, size_t n,
