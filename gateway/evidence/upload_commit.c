@@ -1,0 +1,176 @@
+/* What becomes durable at the end of the road: the header, and in one transaction the artefact,
+ * its link, its log entry and what the Idempotency-Key stands for. */
+#include "gateway/evidence/upload_internal.h"
+
+#include "gateway/base/clock.h"
+#include "gateway/evidence/entry.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- idempotency -------------------------------------------------------------------------- */
+
+enum err upload_key_take(struct upload *u)
+{
+    if (!u->rq.idempotency_key[0])
+        return ERR_OK;
+    TRY(running_take(u->ev->running, &u->principal, u->rq.idempotency_key, &u->running));
+    u->key_held = true;
+    return ERR_OK;
+}
+
+enum err upload_key_check(struct upload *u, struct db *db)
+{
+    if (!u->key_held)
+        return ERR_OK;
+    struct person me = person_of(&u->principal);
+    AUTO_CLEAR(buf_clear) struct buf answer;
+    buf_init(&answer, IDEMPOTENCY_ANSWER_MAX);
+    enum err found =
+        idempotency_find(db, &me, u->rq.idempotency_key, clock_now(), &u->known, &answer);
+    if (found == ERR_NOT_FOUND)
+        return ERR_OK;
+    TRY(found);
+    u->repeat = true;
+    return uuid_parse(buf_text(&answer), &u->known_artefact);
+}
+
+/* Same claim, kind, recording and bytes: the same request. */
+static enum err fingerprint(const struct upload *u, uint8_t out[32])
+{
+    const void *parts[] = {"upload",
+                           &u->rq.claim,
+                           u->rq.kind,
+                           &u->rq.assessment,
+                           &u->rq.recording_started_at,
+                           &u->rq.recording_stopped_at,
+                           u->sealed.sha256};
+    const size_t lens[] = {6,
+                           sizeof(u->rq.claim),
+                           strlen(u->rq.kind) + 1,
+                           sizeof(u->rq.assessment),
+                           sizeof(u->rq.recording_started_at),
+                           sizeof(u->rq.recording_stopped_at),
+                           32};
+    return sha256_parts(parts, lens, ARRAY_LEN(parts), out);
+}
+
+enum err upload_answer_again(struct upload *u, struct upload_result *out)
+{
+    uint8_t print[32];
+    TRY(fingerprint(u, print));
+    if (!equal_constant_time(print, u->known.fingerprint, sizeof(print)))
+        return refuse(REFUSAL_KEY_REUSED);
+    AUTO(db_read_end) struct db *db = NULL;
+    TRY(db_read_begin(u->ev->parts.db, &db));
+    TRY(artefact_find(db, &u->known_artefact, &out->artefact));
+    out->repeated = true;
+    return ERR_OK;
+}
+
+/* --- the transaction ---------------------------------------------------------------------- */
+
+static enum err status_decide(struct upload *u, struct db *db)
+{
+    enum recording_verdict verdict;
+    struct artefact_record *a = &u->artefact;
+    TRY(upload_check_recording(u, db, &verdict));
+    a->status = ARTEFACT_AVAILABLE;
+    a->status_reason[0] = 0;
+    if (u->ev->config.inspection) {
+        a->status = ARTEFACT_QUARANTINED;
+        (void)snprintf(a->status_reason, sizeof(a->status_reason), "not-inspected");
+    }
+    if (verdict == RECORDING_QUARANTINED) {
+        a->status = ARTEFACT_QUARANTINED;
+        (void)snprintf(a->status_reason, sizeof(a->status_reason), "recording-no-notice");
+    }
+    return ERR_OK;
+}
+
+static enum err upload_log(struct upload *u, struct commit_tx *tx)
+{
+    struct artefact_record *a = &u->artefact;
+    AUTO(json_free) json_t *entry = entry_new("upload.committed", &u->principal, u->role);
+    entry_artefact(entry, a);
+    entry_hex(entry, "sha256", a->sha256);
+    entry_hex(entry, "sealed_checksum", a->sealed_sha256);
+    json_put_int(entry, "size", (json_int_t)a->size);
+    json_put_text(entry, "media_type", a->media_type);
+    json_put_text(entry, "status", artefact_status_name(a->status));
+    json_put_text_if(entry, "status_reason", a->status_reason);
+    if (u->rq.has_assessment) {
+        char id[UUID_TEXT_SIZE];
+        uuid_format(&u->rq.assessment, id);
+        json_put_text(entry, "assessment", id);
+    }
+    struct ledger_ref ref;
+    TRY(ledger_append(tx, entry, &ref));
+    a->ledger_index = ref.index;
+    return ERR_OK;
+}
+
+static enum err key_remember(struct upload *u, struct db *db)
+{
+    if (!u->key_held)
+        return ERR_OK;
+    struct idempotency_record r = {
+        .client = person_of(&u->principal),
+        .status = 201,
+        .expires_at = clock_now() + u->ev->config.idempotency_ttl_s * MICROS_PER_SECOND,
+    };
+    memcpy(r.key, u->rq.idempotency_key, sizeof(r.key));
+    TRY(fingerprint(u, r.fingerprint));
+    char id[UUID_TEXT_SIZE];
+    uuid_format(&u->artefact.id, id);
+    enum err e = idempotency_insert(db, &r, id, strlen(id));
+    return e == ERR_EXISTS ? refuse(REFUSAL_KEY_BUSY) : e; /* by another process */
+}
+
+static enum err upload_apply(struct commit_tx *tx, void *ctx)
+{
+    struct upload *u = ctx;
+    struct db *db = commit_db(tx);
+    struct artefact_record *a = &u->artefact;
+    TRY(upload_check_authority(u, db));
+    TRY(status_decide(u, db));
+    a->received_at = clock_now();
+    (void)snprintf(a->uploader_role, sizeof(a->uploader_role), "%s", role_name(u->role));
+    TRY(upload_log(u, tx));
+    TRY(artefact_insert(db, a));
+    TRY(header_put(db, &a->id, u->key_id, u->header.data, u->header.len));
+    struct link_record link = {
+        .artefact = a->id, .claim = a->claim, .by = a->uploader, .created_at = a->received_at};
+    TRY(link_insert(db, &link));
+    return key_remember(u, db);
+}
+
+static enum err header_make(struct upload *u)
+{
+    struct keyring ring;
+    pthread_rwlock_rdlock(&u->ev->keyring_lock);
+    ring = u->ev->keyring;
+    pthread_rwlock_unlock(&u->ev->keyring_lock);
+    const struct keyring_key *active = &ring.keys[ring.active];
+    memcpy(u->key_id, active->id, sizeof(u->key_id));
+    TRY(age_header_seal(u->file_key, &u->artefact.id, &active->recipient,
+                        ring.has_recovery ? &ring.recovery : NULL, &u->header));
+    key_slab_give(u->ev->keys, u->file_key);
+    u->file_key = NULL;
+    return ERR_OK;
+}
+
+enum err upload_store(struct upload *u, struct upload_result *out)
+{
+    u->artefact.size = u->sealed.size;
+    u->artefact.sealed_size = u->sealed.sealed_size;
+    memcpy(u->artefact.sha256, u->sealed.sha256, 32);
+    memcpy(u->artefact.sealed_sha256, u->sealed.checksum, 32);
+    TRY(header_make(u));
+    TRY(blob_flush(u->blob));
+    TRY(evidence_commit(u->ev, upload_apply, u, u->blob));
+    out->artefact = u->artefact;
+    out->repeated = false;
+    atomic_fetch_add(&u->ev->uploads_accepted, 1);
+    return ERR_OK;
+}
