@@ -14,10 +14,11 @@
  */
 void log_finding(struct log_check *c, const char *kind, uint64_t index, const char *message)
 {
-    bool lawful = strcmp(kind, "erased") == 0;
+    bool erased = strcmp(kind, "erased") == 0;
+    bool lawful = erased || strcmp(kind, "unknown-witness") == 0;
 
     c->unlawful += !lawful;
-    c->erased += lawful;
+    c->erased += erased;
     if (lawful && !c->verbose)
         return;
     progress_end(&c->bar);
@@ -61,6 +62,7 @@ static enum err check_all(struct log_check *c, uint64_t *size)
     c->bar.label = "records";
     TRY(log_check_records(c));
     progress_end(&c->bar);
+    TRY(log_check_cosignatures(c));
     return tree_size(c->o, size);
 }
 
@@ -78,7 +80,8 @@ static int log_verify(int argc, char **argv)
         .name = "log verify",
         .operands = "",
         .about = "Recomputes the whole log from its rows, compares it with what was signed, "
-                 "and the records with the log. Ends with 1\n"
+                 "the records with the log, and the cosignatures with the keys of the "
+                 "configured witnesses. Ends with 1\n"
                  "on any unlawful finding.",
         .options = options,
         .n_options = ARRAY_LEN(options),
@@ -96,9 +99,11 @@ static int log_verify(int argc, char **argv)
         cli_error("log verify", "%s", err_message(e));
         return EXIT_ENVIRONMENT;
     }
-    (void)printf("%llu entries signed, %llu records compared, %llu erased, %llu unlawful\n",
+    (void)printf("%llu entries signed, %llu records compared, %llu cosignatures good, "
+                 "%llu erased, %llu unlawful\n",
                  (unsigned long long)size, (unsigned long long)c.records,
-                 (unsigned long long)c.erased, (unsigned long long)c.unlawful);
+                 (unsigned long long)c.cosignatures, (unsigned long long)c.erased,
+                 (unsigned long long)c.unlawful);
     return c.unlawful == 0 ? EXIT_GOOD : EXIT_CHECK_FAILED;
 }
 

@@ -59,6 +59,9 @@ MUST_USE enum err ledger_checkpoint_cosigned(struct ledger *l, struct buf *note,
 /* Inside a batch: keeps what the witness (the name of its key) has signed of `note`, a checkpoint of this log without cosignatures;
  * an older one of the same checkpoint is replaced. ERR_CONFLICT: another checkpoint of this size is stored. */
 MUST_USE enum err ledger_cosignature_put(struct commit_tx *tx, const struct buf *note, const char *witness, const struct cosignature *c);
+/* Every cosignature that is kept, by size: its checkpoint's note with that one line behind it. Until fn returns an error. The note is
+ * the caller's for the call. */
+MUST_USE enum err ledger_cosignature_each(struct db *db, enum err (*fn)(void *ctx, uint64_t size, const char *witness, const struct buf *note), void *ctx);
 /* The size of the newest checkpoint that this witness cosigned. ERR_NOT_FOUND */
 MUST_USE enum err ledger_cosigned_size(struct db *db, const char *witness, uint64_t *size);
 MUST_USE enum err ledger_inclusion(struct ledger *l, uint64_t index, uint64_t size, struct merkle_proof *out);

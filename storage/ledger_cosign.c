@@ -130,3 +130,39 @@ enum err ledger_cosigned_size(struct db *db, const char *witness, uint64_t *size
     *size = read_u64(&s);
     return statement_read(&s);
 }
+
+static enum err cosignature_read(struct statement *s, uint64_t *size, char *witness, size_t cap,
+                                 struct buf *note)
+{
+    *size = read_u64(s);
+    read_text(s, witness, cap);
+    read_append(s, note);
+    read_append(s, note);
+    return statement_read(s);
+}
+
+enum err ledger_cosignature_each(struct db *db,
+                                 enum err (*fn)(void *ctx, uint64_t size, const char *witness,
+                                                const struct buf *note),
+                                 void *ctx)
+{
+    AUTO_CLEAR(statement_end) struct statement s;
+    AUTO_CLEAR(buf_clear) struct buf note;
+    char witness[NOTE_NAME_MAX + 1];
+    uint64_t size;
+    bool row;
+
+    buf_init(&note, NOTE_MAX);
+    TRY(statement_begin(&s, db,
+                        "SELECT c.size, c.witness, p.note, c.line"
+                        " FROM ledger_cosignatures c JOIN ledger_checkpoints p USING(size)"
+                        " ORDER BY c.size, c.witness"));
+    for (;;) {
+        TRY(statement_step(&s, &row));
+        if (!row)
+            return ERR_OK;
+        buf_reset(&note);
+        TRY(cosignature_read(&s, &size, witness, sizeof(witness), &note));
+        TRY(fn(ctx, size, witness, &note));
+    }
+}

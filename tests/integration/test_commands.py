@@ -551,7 +551,7 @@ class Damage(GatewayTest):
         self.assertEqual(self.consent, 201)
         self.assertEqual(self.scrubbed(GOOD)["findings"], [])
         told = self.run_command("log", "verify", code=GOOD)
-        self.assertIn(" 5 records compared, 0 erased, 0 unlawful", told)
+        self.assertIn(" 5 records compared, 0 cosignatures good, 0 erased, 0 unlawful", told)
 
     def test_one_flipped_bit_is_found(self):
         for n, at in ((0, 0), (2, 65000), (3, -1)):

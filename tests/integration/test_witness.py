@@ -246,6 +246,29 @@ class Receipts(Base):
         done = self.gw.command("log", "verify", "--config", self.gw.config)
         self.assertIn(b" 0 unlawful", done.stdout)
 
+    def test_7a_the_replay_reads_the_cosignatures(self):
+        kept = self.sql("SELECT count(*) FROM ledger_cosignatures")[0][0]
+        self.assertGreater(kept, 0)
+        told = self.verify()
+        known = self.sql("SELECT count(*) FROM ledger_cosignatures WHERE witness = 'w1.example'")
+        self.assertIn(f" {known[0][0]} cosignatures good", told)
+        size, line = self.sql("SELECT size, line FROM ledger_cosignatures"
+                              " WHERE witness = 'w1.example' ORDER BY size DESC LIMIT 1")[0]
+        body = base64.b64decode(line.split()[-1])
+        bad = line.replace(line.split()[-1],
+                           base64.b64encode(body[:-1] + bytes([body[-1] ^ 1])).decode())
+        self.sql(f"UPDATE ledger_cosignatures SET line = '{bad}' WHERE size = {size}"
+                 " AND witness = 'w1.example'")
+        self.assertIn(f"UNLAWFUL: entry {size}: cosignature", self.verify(code=FAILED))
+        self.sql(f"UPDATE ledger_cosignatures SET line = '{line}' WHERE size = {size}"
+                 " AND witness = 'w1.example'")
+        self.assertIn(" 0 unlawful", self.verify())
+
+    def verify(self, code=GOOD):
+        done = self.gw.command("log", "verify", "--config", self.gw.config, check=False)
+        self.assertEqual(done.returncode, code, done.stdout)
+        return done.stdout.decode()
+
     def test_8_cosignatures_outlive_a_restart(self):
         artefact, data, _ = self.sent()
         self.push()
