@@ -1,5 +1,6 @@
-/* The cosignatures that are kept, against the keys of the configured witnesses. Whoever changed a
- * checkpoint together with everything of ours is still found out by what others signed of it. */
+/* The cosignatures that are kept, against the keys of the configured witnesses. Whoever changed
+ * a checkpoint together with everything of ours is still found out by what others signed of it.
+ */
 #include "gateway/cmd_log.h"
 
 #include <stdio.h>

@@ -34,11 +34,19 @@ static const int STATUS[REFUSAL_COUNT] = {
     [REFUSAL_INTAKE_ONLY] = 503,
 };
 
+/* "Try again" is told to readers, too, who have uploaded nothing. */
+static const char *words_for(const struct http_exchange *x, enum refusal r)
+{
+    bool reads = strcmp(http_method(x), "GET") == 0 || http_is_head(x);
+    return r == REFUSAL_TRY_AGAIN && reads ? "This cannot be shown just now - try again"
+                                           : refusal_words(r);
+}
+
 static void reply(struct http_exchange *x, enum refusal r, const char *detail)
 {
     if (STATUS[r] == 503)
         http_reply_header(x, "Retry-After", "5");
-    http_reply_problem(x, STATUS[r], refusal_name(r), refusal_words(r), detail, NULL);
+    http_reply_problem(x, STATUS[r], refusal_name(r), words_for(x, r), detail, NULL);
 }
 
 /* What the world did, as the nearest refusal; a fault of ours tells nothing of itself but goes
@@ -71,7 +79,7 @@ void api_problem(struct http_exchange *x, enum err e)
         log_event(r != REFUSAL_NONE ? LOG_WARN : LOG_ERROR, "request.failed",
                   log_str("route", http_route_of(x)->name), log_err(e));
     if (r != REFUSAL_NONE)
-        reply(x, r, e == ERR_INVALID ? err_message(e) : refusal_words(r));
+        reply(x, r, e == ERR_INVALID ? err_message(e) : words_for(x, r));
     else
         http_reply_problem(x, 500, "internal", "Something went wrong here",
                            "The fault is ours and has been logged", NULL);
