@@ -2,7 +2,8 @@
  * backend.
  *
  * Invariants: nothing is published that was not flushed whole; a writer that failed once never
- * publishes; an object that is not published is gone when its writer is freed.
+ * publishes; an object that is not published is gone when its writer is freed, unless it is a
+ * part.
  */
 #include "storage/blob.h"
 
@@ -39,6 +40,8 @@ enum err blob_append(struct blob_writer *w, const void *data, size_t len)
 
     if (w->state == BLOB_FAILED)
         return err_set(ERR_IO, "the object was not written whole");
+    if (w->part && w->state == BLOB_FLUSHED)
+        w->state = BLOB_WRITING;
     assert(w->state == BLOB_WRITING);
     e = w->store->backend->append(w, data, len);
     if (e == ERR_OK)
@@ -55,11 +58,14 @@ uint64_t blob_written(const struct blob_writer *w)
 
 enum err blob_flush(struct blob_writer *w)
 {
+    if (w->part && w->state == BLOB_FLUSHED)
+        return ERR_OK; /* nothing was added since */
     return advance(w, BLOB_WRITING, BLOB_FLUSHED, w->store->backend->flush);
 }
 
 enum err blob_publish(struct blob_writer *w)
 {
+    w->offered = true;
     return advance(w, BLOB_FLUSHED, BLOB_PUBLISHED, w->store->backend->publish);
 }
 
@@ -75,7 +81,7 @@ void blob_writer_free(struct blob_writer *w)
 {
     if (!w)
         return;
-    if (w->state != BLOB_PUBLISHED)
+    if (w->state != BLOB_PUBLISHED && !w->part)
         blob_discard(w);
     w->store->backend->writer_free(w);
 }
@@ -87,6 +93,40 @@ enum err blob_sync_folders(struct blob_store *s, struct blob_writer *const *w, s
     return s->backend->sync_folders(s, w, n);
 }
 
+/* --- parts -------------------------------------------------------------------------------- */
+enum err blob_part_begin(struct blob_store *s, const struct uuid *id, struct blob_writer **out)
+{
+    return s->backend->part_begin(s, id, out);
+}
+
+enum err blob_part_resume(struct blob_store *s, const struct uuid *id, uint64_t size,
+                          struct blob_writer **out)
+{
+    return s->backend->part_resume(s, id, size, out);
+}
+
+enum err blob_part_open(struct blob_store *s, const struct uuid *id, struct blob_reader **out)
+{
+    return s->backend->part_open(s, id, out);
+}
+
+enum err blob_part_remove(struct blob_store *s, const struct uuid *id)
+{
+    return s->backend->part_remove(s, id);
+}
+
+enum err blob_part_each(struct blob_store *s, blob_each_fn fn, void *ctx)
+{
+    return s->backend->part_each(s, fn, ctx);
+}
+
+void blob_publish_as(struct blob_writer *w, const struct uuid *id)
+{
+    assert(w->state != BLOB_PUBLISHED && w->state != BLOB_GONE);
+    w->id = *id;
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
 enum err blob_open(struct blob_store *s, const struct uuid *id, struct blob_reader **out)
 {
     return s->backend->open(s, id, out);
@@ -115,10 +155,7 @@ enum err blob_remove(struct blob_store *s, const struct uuid *id)
     return s->backend->remove(s, id);
 }
 
-enum err blob_each(struct blob_store *s,
-                   enum err (*fn)(void *ctx, const struct uuid *id, uint64_t size,
-                                  int64_t mtime),
-                   void *ctx)
+enum err blob_each(struct blob_store *s, blob_each_fn fn, void *ctx)
 {
     return s->backend->each(s, fn, ctx);
 }

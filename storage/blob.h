@@ -3,7 +3,7 @@
  *
  * File system layout: <root>/objects/<6 hex>/<2 hex>/<artefact id>.age, the folders being the leading bits of the id's time (UUIDv7 milliseconds >> 24 and the next 8 bits),
  * so that uploads of one minute share a folder and one folder fsync. Unfinished writes are O_TMPFILE (or <root>/partial/ by mkstemp where
- * the file system has no O_TMPFILE); they vanish with the process, the rest is swept at start.
+ * the file system has no O_TMPFILE); they vanish with the process, the rest is swept at start. Parts (below) are <root>/parts/<id>.part, and stay.
  *
  * Order of durability: blob_flush (data and file) -> blob_publish (linkat; EEXIST is ERR_EXISTS) -> blob_sync_folders -> the record's commit.
  * An fsync that fails is never retried: the caller stops the process.
@@ -40,9 +40,14 @@ MUST_USE enum err blob_sync_folders(struct blob_store *s, struct blob_writer *co
 /* An object that is written over a longer time, by several writers one after the other: it has a name (<root>/parts/<id>.part) and
  * outlives the process. `id` names the part; under which id it is published is said by blob_publish_as. blob_writer_free keeps an
  * unpublished part (its descriptor closes, the bytes stay), blob_discard removes it. blob_flush makes bytes and name durable; it may be
- * called again after more was appended. */
+ * called again after more was appended.
+ *
+ * blob_publish gives the part its object's name beside its own; the part's goes when the published writer is freed. So a commit that
+ * failed, or a crash before it, costs nothing: from blob_publish on, also one that failed, blob_discard takes back the object's name
+ * alone, and the part stays to be published again or removed (blob_part_remove). */
 MUST_USE enum err blob_part_begin(struct blob_store *s, const struct uuid *id, struct blob_writer **out); /* ERR_EXISTS */
-/* Goes on behind the last byte. ERR_CORRUPT if the part is not exactly `size` bytes long: nothing is ever written over. */
+/* Goes on behind the last byte. ERR_CORRUPT if the part is not exactly `size` bytes long, or is published already: nothing is ever
+ * written over. */
 MUST_USE enum err blob_part_resume(struct blob_store *s, const struct uuid *id, uint64_t size, struct blob_writer **out);
 MUST_USE enum err blob_part_open(struct blob_store *s, const struct uuid *id, struct blob_reader **out); /* ERR_NOT_FOUND */
 MUST_USE enum err blob_part_remove(struct blob_store *s, const struct uuid *id); /* ERR_NOT_FOUND if absent */

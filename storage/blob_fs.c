@@ -5,7 +5,8 @@
  *   rename that replaces nothing.
  * - An unfinished object is an O_TMPFILE without a name or, where there is no O_TMPFILE, a
  *   locked file in partial/. The lock tells a live writer (of any process) from a leftover: the
- *   sweep takes only what it can lock.
+ *   sweep takes only what it can lock. A part (storage/blob_fs_parts.c) has a name from the
+ * start, and is no leftover.
  * - fsync is called once for each thing; a failure is ERR_IO whatever errno says, and never
  *   retried.
  */
@@ -26,27 +27,13 @@
 
 enum {
     WRITE_BACK_BYTES = 8 << 20, /* how much is written before a write-back is started */
-    PARTIAL_NAME_SIZE = UUID_TEXT_SIZE + 5,
     PARTIAL_TRIES = 8,
-};
-
-struct fs_writer {
-    struct blob_writer base;
-    int fd;
-    uint64_t written_back;
-    char partial[PARTIAL_NAME_SIZE]; /* "": it has no name */
-    struct folder *folder;           /* where it was published */
 };
 
 struct fs_reader {
     struct blob_reader base;
     int fd;
 };
-
-static struct fs_writer *writer_of(struct blob_writer *w)
-{
-    return (struct fs_writer *)w;
-}
 
 /* --- writing ------------------------------------------------------------------------------ */
 static int open_tmpfile(struct fs_store *s)
@@ -63,15 +50,14 @@ static int open_tmpfile(struct fs_store *s)
 
 /* A named file in partial/, locked. One that a sweep took between its creation and its lock has
  * no name left: once more. */
-static enum err open_partial(struct fs_store *s, char name[PARTIAL_NAME_SIZE], int *out)
+static enum err open_partial(struct fs_store *s, char name[PART_NAME_SIZE], int *out)
 {
     for (unsigned i = 0; i < PARTIAL_TRIES; i++) {
         struct uuid random = uuid_new();
         AUTO_FD int fd = -1;
         struct stat st;
 
-        uuid_format(&random, name);
-        memcpy(name + UUID_TEXT_SIZE - 1, ".part", sizeof(".part"));
+        blob_fs_part_name(&random, name);
         fd = openat(s->partial, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                     0400);
         if (fd < 0)
@@ -94,20 +80,30 @@ static enum err open_unfinished(struct fs_store *s, struct fs_writer *w)
         return ERR_OK;
     if (!atomic_load_explicit(&s->no_tmpfile, memory_order_relaxed))
         return err_errno("beginning an object");
-    return open_partial(s, w->partial, &w->fd);
+    return open_partial(s, w->name, &w->fd);
 }
 
-static enum err fs_begin(struct blob_store *store, const struct uuid *id,
-                         struct blob_writer **out)
+enum err blob_fs_writer_new(struct blob_store *store, const struct uuid *id,
+                            struct fs_writer **out)
 {
     struct fs_writer *w = calloc(1, sizeof(*w));
-    enum err e;
 
     if (!w)
         return err_set(ERR_NOMEM, "out of memory for an object");
     w->base.store = store;
     w->base.id = *id;
     w->fd = -1;
+    *out = w;
+    return ERR_OK;
+}
+
+static enum err fs_begin(struct blob_store *store, const struct uuid *id,
+                         struct blob_writer **out)
+{
+    struct fs_writer *w;
+    enum err e;
+
+    TRY(blob_fs_writer_new(store, id, &w));
     e = open_unfinished(fs_of(store), w);
     if (e != ERR_OK) {
         free(w);
@@ -150,13 +146,19 @@ static enum err fs_append(struct blob_writer *base, const void *data, size_t len
     return ERR_OK;
 }
 
-static enum err fs_flush(struct blob_writer *w)
+enum err blob_fs_fsync(int fd, const char *what)
 {
     char text[128];
 
-    if (fsync(writer_of(w)->fd) == 0)
+    if (fsync(fd) == 0)
         return ERR_OK;
-    return err_set(ERR_IO, "flushing an object: %s", strerror_r(errno, text, sizeof(text)));
+    return err_set(ERR_IO, "%s: %s", what, strerror_r(errno, text, sizeof(text)));
+}
+
+static enum err fs_flush(struct blob_writer *w)
+{
+    TRY(blob_fs_fsync(writer_of(w)->fd, "flushing an object"));
+    return w->part ? blob_fs_part_flush(fs_of(w->store), writer_of(w)) : ERR_OK;
 }
 
 /* --- publishing --------------------------------------------------------------------------- */
@@ -171,16 +173,23 @@ static int link_unnamed(const struct fs_writer *w, const char *name)
 static int move_partial(struct fs_store *s, struct fs_writer *w, const char *name)
 {
     if (!atomic_load_explicit(&s->no_noreplace, memory_order_relaxed)) {
-        if (renameat2(s->partial, w->partial, w->folder->fd, name, RENAME_NOREPLACE) == 0)
+        if (renameat2(s->partial, w->name, w->folder->fd, name, RENAME_NOREPLACE) == 0)
             return 0;
         if (errno != EINVAL && errno != ENOSYS)
             return -1;
         atomic_store_explicit(&s->no_noreplace, true, memory_order_relaxed);
     }
-    if (linkat(s->partial, w->partial, w->folder->fd, name, 0) != 0)
+    if (linkat(s->partial, w->name, w->folder->fd, name, 0) != 0)
         return -1;
-    (void)unlinkat(s->partial, w->partial, 0); /* else the next sweep does */
+    (void)unlinkat(s->partial, w->name, 0); /* else the next sweep does */
     return 0;
+}
+
+static int give_name(struct fs_store *s, struct fs_writer *w, const char *name)
+{
+    if (w->base.part)
+        return blob_fs_part_link(s, w, name);
+    return w->name[0] != '\0' ? move_partial(s, w, name) : link_unnamed(w, name);
 }
 
 static enum err fs_publish(struct blob_writer *base)
@@ -188,37 +197,43 @@ static enum err fs_publish(struct blob_writer *base)
     struct fs_store *s = fs_of(base->store);
     struct fs_writer *w = writer_of(base);
     char folder[FOLDER_NAME_SIZE], name[OBJECT_NAME_SIZE];
-    bool named = w->partial[0] != '\0';
 
     folder_name(&base->id, folder);
     object_name(&base->id, name);
     TRY(folder_get(&s->folders, folder, true, &w->folder));
-    if ((named ? move_partial(s, w, name) : link_unnamed(w, name)) != 0)
+    if (give_name(s, w, name) != 0)
         return err_errno("publishing an object");
-    w->partial[0] = '\0';
-    fd_close_auto(&w->fd);
+    if (!base->part) {
+        w->name[0] = '\0';
+        fd_close_auto(&w->fd);
+    }
     return ERR_OK;
 }
 
 static void fs_discard(struct blob_writer *base, bool published)
 {
+    struct fs_store *s = fs_of(base->store);
     struct fs_writer *w = writer_of(base);
     char name[OBJECT_NAME_SIZE];
 
-    if (published) {
-        object_name(&base->id, name);
+    object_name(&base->id, name);
+    if (base->part)
+        blob_fs_part_unlink(s, w, published ? name : NULL);
+    else if (published)
         (void)unlinkat(w->folder->fd, name, 0); /* an orphan else, and collected as one */
-    } else if (w->partial[0] != '\0') {
-        (void)unlinkat(fs_of(base->store)->partial, w->partial, 0);
-    }
+    else if (w->name[0] != '\0')
+        (void)unlinkat(s->partial, w->name, 0);
     fd_close_auto(&w->fd);
 }
 
 static void fs_writer_free(struct blob_writer *base)
 {
+    struct fs_store *s = fs_of(base->store);
     struct fs_writer *w = writer_of(base);
 
-    folder_put(&fs_of(base->store)->folders, w->folder);
+    if (base->part && base->state == BLOB_PUBLISHED)
+        (void)unlinkat(s->parts, w->name, 0); /* it is an object now, and nothing else */
+    folder_put(&s->folders, w->folder);
     fd_close_auto(&w->fd);
     free(w);
 }
@@ -242,18 +257,12 @@ static enum err fs_sync_folders(struct blob_store *s, struct blob_writer *const 
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
-static enum err fs_open(struct blob_store *store, const struct uuid *id,
-                        struct blob_reader **out)
+enum err blob_fs_reader_new(struct blob_store *store, int opened, struct blob_reader **out)
 {
-    struct fs_store *s = fs_of(store);
-    char path[OBJECT_PATH_SIZE];
-    AUTO_FD int fd = -1;
+    AUTO_FD int fd = opened;
     struct fs_reader *r;
     struct stat st;
 
-    object_path(id, path);
-    /* Not blocking: what stands there might be a pipe. */
-    fd = open_beneath(s->objects, path, O_RDONLY | O_NONBLOCK, 0, &s->folders.no_openat2);
     if (fd < 0)
         return open_error("opening an object");
     if (fstat(fd, &st) != 0)
@@ -267,6 +276,19 @@ static enum err fs_open(struct blob_store *store, const struct uuid *id,
     fd = -1;
     *out = &r->base;
     return ERR_OK;
+}
+
+static enum err fs_open(struct blob_store *store, const struct uuid *id,
+                        struct blob_reader **out)
+{
+    struct fs_store *s = fs_of(store);
+    char path[OBJECT_PATH_SIZE];
+
+    object_path(id, path);
+    /* Not blocking: what stands there might be a pipe. */
+    return blob_fs_reader_new(
+        store, open_beneath(s->objects, path, O_RDONLY | O_NONBLOCK, 0, &s->folders.no_openat2),
+        out);
 }
 
 static enum err fs_read(const struct blob_reader *base, uint64_t offset, void *out, size_t len)
@@ -334,6 +356,7 @@ static void fs_free(struct blob_store *store)
     struct fs_store *s = fs_of(store);
 
     folder_cache_clear(&s->folders);
+    fd_close_auto(&s->parts);
     fd_close_auto(&s->partial);
     fd_close_auto(&s->objects);
     fd_close_auto(&s->root);
@@ -354,6 +377,11 @@ static const struct blob_backend fs_backend = {
     .reader_free = fs_reader_free,
     .remove = fs_remove,
     .each = blob_fs_each,
+    .part_begin = blob_fs_part_begin,
+    .part_resume = blob_fs_part_resume,
+    .part_open = blob_fs_part_open,
+    .part_remove = blob_fs_part_remove,
+    .part_each = blob_fs_part_each,
     .space = fs_space,
 };
 
@@ -393,6 +421,7 @@ static enum err open_store(const char *root, struct fs_store *s)
         return err_errno("opening the store's folder");
     TRY(open_below_root(s->root, "objects", &s->objects));
     TRY(open_below_root(s->root, "partial", &s->partial));
+    TRY(open_below_root(s->root, "parts", &s->parts));
     TRY(sync_root(s->root));
     s->folders.objects = s->objects;
     if (access("/proc/self/fd", X_OK) != 0)
@@ -408,7 +437,7 @@ enum err blob_store_open_fs(const char *root, struct blob_store **out)
     if (!s)
         return err_set(ERR_NOMEM, "out of memory for the store");
     s->base.backend = &fs_backend;
-    s->root = s->objects = s->partial = -1;
+    s->root = s->objects = s->partial = s->parts = -1;
     folder_cache_init(&s->folders, -1);
     e = open_store(root, s);
     if (e != ERR_OK) {

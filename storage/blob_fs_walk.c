@@ -1,4 +1,4 @@
-/* Walks over a file-system store: all its objects, and the leftovers of the dead.
+/* Walks over a file-system store: all its objects, its parts, and the leftovers of the dead.
  *
  * Invariants: only what blob_open would find under its name is an object; anything else that
  * somebody put there is passed by, and no link is followed. The sweep takes only what it can
@@ -15,11 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-typedef enum err (*each_fn)(void *ctx, const struct uuid *id, uint64_t size, int64_t mtime);
-
 struct walk {
     struct fs_store *s;
-    each_fn fn;
+    blob_each_fn fn;
     void *ctx;
     char folder[FOLDER_NAME_SIZE]; /* the one being walked */
 };
@@ -68,23 +66,31 @@ static bool is_hex(const char *name, size_t len)
     return strlen(name) == len && strspn(name, "0123456789abcdef") == len;
 }
 
+/* Passes on a regular file. */
+static enum err tell(blob_each_fn fn, void *ctx, const struct uuid *id, int folder,
+                     const char *name)
+{
+    struct stat st;
+
+    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? ERR_OK : err_errno("walking the store");
+    if (!S_ISREG(st.st_mode))
+        return ERR_OK;
+    return fn(ctx, id, (uint64_t)st.st_size,
+              (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000);
+}
+
 static enum err visit(struct walk *walk, int folder, const char *name)
 {
     char expected[FOLDER_NAME_SIZE];
     struct uuid id;
-    struct stat st;
 
     if (!object_name_parse(name, &id))
         return ERR_OK;
     folder_name(&id, expected);
     if (strcmp(expected, walk->folder) != 0)
         return ERR_OK; /* nobody could open it there */
-    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? ERR_OK : err_errno("walking the store");
-    if (!S_ISREG(st.st_mode))
-        return ERR_OK;
-    return walk->fn(walk->ctx, &id, (uint64_t)st.st_size,
-                    (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000);
+    return tell(walk->fn, walk->ctx, &id, folder, name);
 }
 
 static enum err walk_folder(struct walk *walk)
@@ -122,7 +128,7 @@ static enum err walk_parent(struct walk *walk, const char *parent)
     }
 }
 
-enum err blob_fs_each(struct blob_store *store, each_fn fn, void *ctx)
+enum err blob_fs_each(struct blob_store *store, blob_each_fn fn, void *ctx)
 {
     struct fs_store *s = fs_of(store);
     struct walk walk = {.s = s, .fn = fn, .ctx = ctx};
@@ -136,6 +142,38 @@ enum err blob_fs_each(struct blob_store *store, each_fn fn, void *ctx)
             return ERR_OK;
         if (is_hex(name, 6))
             TRY(walk_parent(&walk, name));
+    }
+}
+
+static bool part_name_parse(const char *name, struct uuid *out)
+{
+    char text[PART_NAME_SIZE];
+
+    if (strlen(name) != PART_NAME_SIZE - 1)
+        return false;
+    memcpy(text, name, UUID_TEXT_SIZE - 1);
+    text[UUID_TEXT_SIZE - 1] = '\0';
+    if (uuid_parse(text, out) != ERR_OK)
+        return false;
+    blob_fs_part_name(out, text); /* only the one spelling that we write */
+    return strcmp(text, name) == 0;
+}
+
+enum err blob_fs_part_each(struct blob_store *store, blob_each_fn fn, void *ctx)
+{
+    struct fs_store *s = fs_of(store);
+    AUTO(dir_close) DIR *d = NULL;
+    const char *name;
+
+    TRY(dir_of(openat(s->parts, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), &d));
+    for (;;) {
+        struct uuid id;
+
+        TRY(dir_next(d, &name));
+        if (!name)
+            return ERR_OK;
+        if (part_name_parse(name, &id))
+            TRY(tell(fn, ctx, &id, dirfd(d), name));
     }
 }
 

@@ -265,7 +265,8 @@ END_TEST
 
 START_TEST(folders_are_ours_alone)
 {
-    static const char *const names[] = {"store", "store/objects", "store/partial"};
+    static const char *const names[] = {"store", "store/objects", "store/partial",
+                                        "store/parts"};
     struct stat st;
 
     (void)umask(0);
