@@ -105,6 +105,18 @@ enum err sha256_final(struct sha256 *h, uint8_t out[SHA256_SIZE])
     return finish(h->ctx, out);
 }
 
+enum err sha256_peek(const struct sha256 *h, uint8_t out[SHA256_SIZE])
+{
+    AUTO_CLEAR(sha256_clear) struct sha256 copy = {.ctx = EVP_MD_CTX_new()};
+
+    assert(h->ctx != NULL);
+    if (copy.ctx == NULL)
+        return ERR_NOMEM;
+    if (EVP_MD_CTX_copy_ex(copy.ctx, h->ctx) != 1)
+        return err_set(ERR_CRYPTO, "SHA-256 cannot be copied");
+    return finish(copy.ctx, out);
+}
+
 void sha256_clear(struct sha256 *h)
 {
     EVP_MD_CTX_free(h->ctx);

@@ -16,6 +16,8 @@ struct sha256 { /* one running hash; reusable after sha256_final by sha256_begin
 MUST_USE enum err sha256_begin(struct sha256 *h); /* allocates the first time, resets later */
 MUST_USE enum err sha256_update(struct sha256 *h, const void *data, size_t len);
 MUST_USE enum err sha256_final(struct sha256 *h, uint8_t out[SHA256_SIZE]);
+/* The digest of what has come so far; the hash goes on. */
+MUST_USE enum err sha256_peek(const struct sha256 *h, uint8_t out[SHA256_SIZE]);
 void sha256_clear(struct sha256 *h);
 DEFINE_AUTO_CLEAR(struct sha256, sha256_clear);
 

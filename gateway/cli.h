@@ -1,51 +1,17 @@
-/* What the subcommands share: options as a table (which prints --help, too), messages, a
- * progress bar, whole files.
- *
- * An option is `--name VALUE` or `--name=VALUE`; names are never shortened; `--` ends them;
- * operands may stand between.
- */
+/* What the subcommands share: options as a table (gateway/base/cmdline.h), messages, a progress
+ * bar. */
 #ifndef GATEWAY_CLI_H
 #define GATEWAY_CLI_H
 
 #include "config/config.h"
-#include "gateway/base/buf.h"
-
-#include <sys/types.h>
+#include "gateway/base/cmdline.h"
+#include "gateway/base/file.h"
 
 #define PROGRAM "evidence-gateway"
 
-enum { CLI_VALUES_MAX = 16, CLI_PATH_MAX = 4096 };
-enum { CLI_GO = -1 }; /* from cli_parse: nothing was printed, go on */
+enum { CLI_PATH_MAX = 4096 };
 
-struct cli_values { /* of an option that may be repeated */
-    const char *values[CLI_VALUES_MAX];
-    size_t n;
-};
-enum cli_kind {
-    CLI_FLAG /* bool */,
-    CLI_TEXT /* const char * */,
-    CLI_NUMBER /* uint64_t */,
-    CLI_MANY /* struct cli_values */
-};
-struct cli_option {
-    const char *name;
-    const char *value; /* "FILE" as help shows it; NULL for flags */
-    const char *help;
-    enum cli_kind kind;
-    bool required;
-    void *out;
-};
-struct cli_command {
-    const char *name;     /* "keys add" */
-    const char *operands; /* "RECEIPT [FILE]" as help shows them; "" */
-    const char *about;
-    const struct cli_option *options;
-    size_t n_options;
-    size_t operands_min, operands_max;
-    const char **operand; /* operands_max of them; filled from the left */
-};
-/* CLI_GO, or the exit code: --help was answered (0), or the command line is wrong and was
- * explained (2). */
+/* cmdline_parse for this program. */
 MUST_USE int cli_parse(const struct cli_command *c, int argc, char **argv);
 
 struct cli_subcommand {
@@ -73,10 +39,5 @@ struct progress {
 };
 void progress_step(struct progress *p, uint64_t done, uint64_t all);
 void progress_end(struct progress *p);
-
-/* A whole file; "-" is standard input. */
-MUST_USE enum err file_read(const char *path, struct buf *out);
-/* Makes it (ERR_EXISTS) with exactly this mode, durable; nothing is left behind on failure. */
-MUST_USE enum err file_create(const char *path, mode_t mode, const void *data, size_t len);
 
 #endif

@@ -117,6 +117,25 @@ START_TEST(two_running_hashes_do_not_meet)
 }
 END_TEST
 
+START_TEST(a_look_at_a_running_hash_does_not_end_it)
+{
+    AUTO_CLEAR(sha256_clear) struct sha256 h = {0};
+    uint8_t peeked[SHA256_SIZE], again[SHA256_SIZE], expected[SHA256_SIZE];
+
+    ck_assert_int_eq(sha256_begin(&h), ERR_OK);
+    ck_assert_int_eq(sha256_update(&h, "abc", 3), ERR_OK);
+    ck_assert_int_eq(sha256_peek(&h, peeked), ERR_OK);
+    ck_assert_int_eq(sha256_peek(&h, again), ERR_OK);
+    ck_assert_int_eq(sha256_once("abc", 3, expected), ERR_OK);
+    ck_assert_mem_eq(peeked, expected, SHA256_SIZE);
+    ck_assert_mem_eq(again, expected, SHA256_SIZE);
+    ck_assert_int_eq(sha256_update(&h, "def", 3), ERR_OK);
+    ck_assert_int_eq(sha256_once("abcdef", 6, expected), ERR_OK);
+    ck_assert_int_eq(sha256_final(&h, peeked), ERR_OK);
+    ck_assert_mem_eq(peeked, expected, SHA256_SIZE);
+}
+END_TEST
+
 START_TEST(parts_hash_like_the_whole)
 {
     const void *parts[] = {"a", NULL, "b", "c"};
@@ -280,8 +299,8 @@ int main(void)
 {
     counting = CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free);
     return SUITE_RUN("crypto/digest", sha256_matches_fips_180, a_running_hash_is_reusable,
-                     two_running_hashes_do_not_meet, parts_hash_like_the_whole,
-                     hmac_matches_rfc_4231, hkdf_matches_rfc_5869,
+                     two_running_hashes_do_not_meet, a_look_at_a_running_hash_does_not_end_it,
+                     parts_hash_like_the_whole, hmac_matches_rfc_4231, hkdf_matches_rfc_5869,
                      a_hash_allocates_no_more_than_its_state, threads_hash_apart,
                      comparison_sees_every_byte);
 }

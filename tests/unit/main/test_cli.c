@@ -4,8 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static struct {
     const char *text, *operands[2];
@@ -99,36 +97,8 @@ START_TEST(errors_have_exit_codes)
 }
 END_TEST
 
-START_TEST(files_are_made_once_and_read_whole)
-{
-    char folder[] = "/tmp/eg-cli-XXXXXX", path[64];
-    AUTO_CLEAR(buf_clear) struct buf text = {0};
-    AUTO_CLEAR(buf_clear) struct buf small = {0};
-    struct stat st;
-
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    (void)snprintf(path, sizeof(path), "%s/file", folder);
-    ck_assert_int_eq(file_create(path, 0640, "hello", 5), ERR_OK);
-    ck_assert_int_eq(file_create(path, 0640, "other", 5), ERR_EXISTS);
-    ck_assert_int_eq(stat(path, &st), 0);
-    ck_assert_uint_eq(st.st_mode & 07777, 0640);
-    buf_init(&text, 5);
-    ck_assert_int_eq(file_read(path, &text), ERR_OK);
-    ck_assert_str_eq(buf_text(&text), "hello");
-    buf_init(&small, 4);
-    ck_assert_int_eq(file_read(path, &small), ERR_TOO_LARGE);
-    ck_assert_int_eq(unlink(path), 0);
-    ck_assert_int_eq(file_read(path, &small), ERR_NOT_FOUND);
-    ck_assert_int_eq(symlink("elsewhere", path), 0);
-    ck_assert_int_ne(file_create(path, 0640, "x", 1), ERR_OK);
-    ck_assert_int_eq(unlink(path), 0);
-    ck_assert_int_eq(rmdir(folder), 0);
-}
-END_TEST
-
 int main(void)
 {
     return SUITE_RUN("main/cli", options_and_operands_are_read, wrong_use_is_an_exit_code,
-                     values_have_a_limit, errors_have_exit_codes,
-                     files_are_made_once_and_read_whole);
+                     values_have_a_limit, errors_have_exit_codes);
 }
