@@ -35,6 +35,8 @@ MUST_USE enum err field_disposition_write(const char *filename, char *out, size_
 /* sha-256=:base64: among others. Unknown algorithms are passed over; present is false if no sha-256 is there. Malformed: ERR_INVALID. */
 MUST_USE enum err field_digest_parse(const char *value, bool *present, uint8_t sha256[32]);
 void field_digest_write(const uint8_t sha256[32], char out[80]);
+/* Want-Repr-Digest: false only if it says sha-256=0. Algorithms that are not ours are passed over, a malformed value is ignored. */
+bool field_digest_wanted(const char *value);
 /* A structured string "..." (RFC 8941) or a bare token, 1..FIELD_KEY_MAX visible characters. */
 MUST_USE enum err field_key_parse(const char *value, char out[FIELD_KEY_MAX + 1]);
 /* "type/subtype" lower-cased without parameters. */

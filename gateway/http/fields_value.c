@@ -112,6 +112,44 @@ void field_digest_write(const uint8_t sha256[32], char out[80])
     (void)snprintf(out, 80, "sha-256=:%s:", text);
 }
 
+/* One `key=weight` with a weight of 0 to 10; NULL if it is not one. */
+static const char *weight_skip(const char *p, bool *sha256, int *weight)
+{
+    const char *key = p;
+
+    p = key_skip(p);
+    *sha256 = p - key == 7 && memcmp(key, "sha-256", 7) == 0;
+    if (p == key || p[0] != '=' || !char_is_digit(p[1]))
+        return NULL;
+    for (*weight = 0, p++; char_is_digit(*p) && *weight <= 10; p++)
+        *weight = *weight * 10 + (*p - '0');
+    return *weight <= 10 ? parameters_skip(p) : NULL;
+}
+
+bool field_digest_wanted(const char *value)
+{
+    const char *p = value == NULL ? NULL : skip_spaces(value);
+    bool wanted = true, more = p != NULL;
+
+    while (more) {
+        bool sha256 = false;
+        int weight = 0;
+
+        p = weight_skip(p, &sha256, &weight);
+        if (p == NULL)
+            return true;
+        if (sha256) /* of several the last counts, as in any structured dictionary */
+            wanted = weight > 0;
+        p = skip_spaces(p);
+        more = *p == ',';
+        if (!more && *p != '\0')
+            return true;
+        if (more)
+            p = skip_spaces(p + 1);
+    }
+    return wanted;
+}
+
 static bool is_bare_key_char(char c)
 {
     return char_is_visible(c) && strchr("\"\\,;", c) == NULL;

@@ -22,7 +22,8 @@ static void put_headers(struct http_exchange *x, const struct artefact_record *a
         field_disposition_write(a->filename, disposition, sizeof(disposition)) != ERR_OK)
         (void)snprintf(disposition, sizeof(disposition), "attachment");
     http_reply_header(x, "ETag", etag);
-    http_reply_header(x, "Repr-Digest", digest);
+    if (field_digest_wanted(http_header(x, "Want-Repr-Digest")))
+        http_reply_header(x, "Repr-Digest", digest);
     http_reply_header(x, "Content-Disposition", disposition);
     http_reply_header(x, "Accept-Ranges", "bytes");
     http_reply_header(x, "Content-Security-Policy", "sandbox; default-src 'none'");

@@ -255,6 +255,41 @@ START_TEST(digests_are_read)
 }
 END_TEST
 
+START_TEST(a_digest_that_is_not_wanted)
+{
+    static const char *const unwanted[] = {
+        "sha-256=0",  "sha-512=3, sha-256=0",  " sha-256=0 , sha-512=9", "sha-256=5, sha-256=0",
+        "sha-256=00", "sha-256=0;q=1, md5=10",
+    };
+    static const char *const wanted[] = {
+        "sha-256=1",
+        "sha-256=10, sha-512=3",
+        "sha-256=0, sha-256=5",
+        "sha-512=10", /* not ours: what is the default stays */
+        "sha-512=0",
+        "",
+        /* malformed: ignored */
+        "sha-256",
+        "sha-256=",
+        "sha-256=-0",
+        "sha-256=0.0",
+        "sha-256=0,",
+        "sha-256=0 sha-512=1",
+        "sha-256=0, sha-512",
+        "sha-256=0, sha-512=11",
+        "sha-256=0, sha-512=99999999999999999999",
+        "SHA-256=0",
+        "sha-256=:AAAA:",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(unwanted); i++)
+        ck_assert_msg(!field_digest_wanted(unwanted[i]), "%s", unwanted[i]);
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+        ck_assert_msg(field_digest_wanted(wanted[i]), "%s", wanted[i]);
+    ck_assert(field_digest_wanted(NULL));
+}
+END_TEST
+
 START_TEST(malformed_digests_are_refused)
 {
     static const char *const bad[] = {
@@ -329,6 +364,6 @@ int main(void)
     return SUITE_RUN(
         "http/fields", ranges_are_read, if_range_wants_the_strong_tag, entity_tags_match_weakly,
         file_names_are_found, hostile_dispositions_are_refused, bare_names_obey_the_same_rules,
-        a_written_disposition_reads_back, digests_are_read, malformed_digests_are_refused,
-        idempotency_keys_are_read, media_types_are_read);
+        a_written_disposition_reads_back, digests_are_read, a_digest_that_is_not_wanted,
+        malformed_digests_are_refused, idempotency_keys_are_read, media_types_are_read);
 }
