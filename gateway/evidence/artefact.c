@@ -182,11 +182,14 @@ static enum err link_apply(struct commit_tx *tx, void *ctx)
 }
 
 enum err artefact_link(struct evidence *ev, const struct principal *p, const struct uuid *id,
-                       const struct uuid *claim, const char *reason, struct artefact_view *out)
+                       const struct uuid *claim, const char *reason, struct replay *once,
+                       struct artefact_view *out)
 {
     struct link_act act = {
         .p = p, .artefact = *id, .claim = *claim, .reason = reason, .out = out};
-    return evidence_commit(ev, link_apply, &act, NULL);
+    replay_needs(once, ACTION_ARTEFACT_LINK, NULL, id, REFUSAL_NOT_FOUND);
+    replay_needs(once, ACTION_CLAIM_READ, claim, NULL, REFUSAL_CLAIM_NOT_FOUND);
+    return replay_commit(ev, once, link_apply, &act);
 }
 
 static enum err unlink_apply(struct commit_tx *tx, void *ctx)

@@ -3,7 +3,7 @@
 #ifndef GATEWAY_EVIDENCE_ARTEFACT_H
 #define GATEWAY_EVIDENCE_ARTEFACT_H
 
-#include "gateway/evidence/evidence.h"
+#include "gateway/evidence/replay.h"
 
 struct artefact_view {
     struct artefact_record record;
@@ -32,7 +32,8 @@ MUST_USE enum err artefact_receipt(struct evidence *ev, const struct principal *
  * sent to may be taken away once another stands: a move). Both claims' histories show it. */
 MUST_USE enum err artefact_link(struct evidence *ev, const struct principal *p,
                                 const struct uuid *id, const struct uuid *claim,
-                                const char *reason, struct artefact_view *out);
+                                const char *reason, struct replay *once,
+                                struct artefact_view *out);
 MUST_USE enum err artefact_unlink(struct evidence *ev, const struct principal *p,
                                   const struct uuid *id, const struct uuid *claim);
 

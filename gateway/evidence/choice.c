@@ -228,14 +228,16 @@ static enum err create_apply(struct commit_tx *tx, void *ctx)
 }
 
 enum err assessment_create(struct evidence *ev, const struct principal *p,
-                           const struct uuid *claim, struct assessment_record *inout)
+                           const struct uuid *claim, struct replay *once,
+                           struct assessment_record *inout)
 {
     inout->id = uuid_new();
     inout->claim = *claim;
     inout->created_at = clock_now();
     inout->created_by = person_of(p);
     struct create_act act = {.p = p, .record = inout};
-    return evidence_commit(ev, create_apply, &act, NULL);
+    replay_needs(once, ACTION_ASSESSMENT_CREATE, claim, NULL, REFUSAL_CLAIM_NOT_FOUND);
+    return replay_commit(ev, once, create_apply, &act);
 }
 
 /* --- an event of the choice --------------------------------------------------------------- */
@@ -244,6 +246,7 @@ struct choice_act {
     struct evidence *ev;
     const struct principal *p;
     struct choice_event *event;
+    struct replay *once;
     struct assessment_record assessment;
     enum role role;
     struct choice_result *out;
@@ -380,6 +383,7 @@ static enum err choice_apply(struct commit_tx *tx, void *ctx)
         event_is(act->event, "notice") ? ACTION_CHOICE_NOTICE : ACTION_CHOICE_SET;
     TRY(assessment_reach(db, &act->event->assessment, act->p, action, &act->assessment,
                          &act->role));
+    replay_needs(act->once, action, &act->assessment.claim, NULL, REFUSAL_NOT_FOUND);
     TRY(event_repeated(act, db));
     if (!act->out->repeated)
         TRY(event_append(act, tx));
@@ -391,10 +395,11 @@ static enum err choice_apply(struct commit_tx *tx, void *ctx)
 }
 
 enum err choice_record(struct evidence *ev, const struct principal *p,
-                       struct choice_event *event, struct choice_result *out)
+                       struct choice_event *event, struct replay *once,
+                       struct choice_result *out)
 {
     TRY(event_check(event));
-    struct choice_act act = {.ev = ev, .p = p, .event = event, .out = out};
-    TRY(evidence_commit(ev, choice_apply, &act, NULL));
+    struct choice_act act = {.ev = ev, .p = p, .event = event, .once = once, .out = out};
+    TRY(replay_commit(ev, once, choice_apply, &act));
     return evidence_receipt(ev, event->ledger_index, &out->receipt);
 }

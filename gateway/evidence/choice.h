@@ -22,7 +22,7 @@
 #ifndef GATEWAY_EVIDENCE_CHOICE_H
 #define GATEWAY_EVIDENCE_CHOICE_H
 
-#include "gateway/evidence/evidence.h"
+#include "gateway/evidence/replay.h"
 
 enum choice_state { CHOICE_NO_NOTICE, CHOICE_NOTICED, CHOICE_OPTED_OUT };
 const char *choice_state_name(enum choice_state s);
@@ -48,7 +48,8 @@ DEFINE_AUTO_CLEAR(struct assessment_view, assessment_view_clear);
 enum { ASSESSMENTS_MAX = 100, RECORDINGS_MAX = 64 };
 /* Fills id, claim, created_*. */
 MUST_USE enum err assessment_create(struct evidence *ev, const struct principal *p,
-                                    const struct uuid *claim, struct assessment_record *inout);
+                                    const struct uuid *claim, struct replay *once,
+                                    struct assessment_record *inout);
 MUST_USE enum err assessment_get(struct evidence *ev, const struct principal *p,
                                  const struct uuid *id, struct assessment_view *out);
 
@@ -69,7 +70,8 @@ struct choice_result {
  * the caller's; the rest is filled. The same event_id with other content, or of somebody else:
  * REFUSAL_CONFLICT. */
 MUST_USE enum err choice_record(struct evidence *ev, const struct principal *p,
-                                struct choice_event *event, struct choice_result *out);
+                                struct choice_event *event, struct replay *once,
+                                struct choice_result *out);
 
 /* Inside a commit, or before: is there room for one more recording (REFUSAL_QUOTA_EXCEEDED)? */
 MUST_USE enum err choice_room(struct evidence *ev, struct db *db,

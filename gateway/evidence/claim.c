@@ -82,7 +82,7 @@ struct claim_act {
     const struct claim_draft *draft;
     struct uuid id;
     struct claim_view *out;
-    bool existed;
+    bool *existed; /* registration */
 };
 
 static enum err people_write(struct claim_act *act, struct db *db, bool parties, bool assigned)
@@ -140,10 +140,10 @@ static enum err register_apply(struct commit_tx *tx, void *ctx)
     enum role role;
     TRY(may(act->p, ACTION_CLAIM_CREATE, &role));
     enum err found = claim_find_reference(db, act->draft->record.external_reference, record);
-    act->existed = found == ERR_OK;
+    *act->existed = found == ERR_OK;
     if (found != ERR_OK && found != ERR_NOT_FOUND)
         return found;
-    if (!act->existed) {
+    if (!*act->existed) {
         *record = act->draft->record;
         record->id = act->id;
         record->created_at = record->updated_at = clock_now();
@@ -154,17 +154,18 @@ static enum err register_apply(struct commit_tx *tx, void *ctx)
         TRY(people_write(act, db, true, true));
     }
     TRY(view_fill(db, act->p, REL_ANY, act->out));
-    return act->existed ? ERR_OK : claim_log(act, tx, "claim.created", role, false);
+    return *act->existed ? ERR_OK : claim_log(act, tx, "claim.created", role, false);
 }
 
 enum err claim_register(struct evidence *ev, const struct principal *p,
-                        const struct claim_draft *draft, struct claim_view *out, bool *existed)
+                        const struct claim_draft *draft, struct replay *once,
+                        struct claim_view *out, bool *existed)
 {
-    struct claim_act act = {.ev = ev, .p = p, .draft = draft, .id = uuid_new(), .out = out};
+    struct claim_act act = {
+        .ev = ev, .p = p, .draft = draft, .id = uuid_new(), .out = out, .existed = existed};
     memset(out, 0, sizeof(*out));
-    TRY(evidence_commit(ev, register_apply, &act, NULL));
-    *existed = act.existed;
-    return ERR_OK;
+    replay_needs(once, ACTION_CLAIM_CREATE, NULL, NULL, REFUSAL_CLAIM_NOT_FOUND);
+    return replay_commit(ev, once, register_apply, &act);
 }
 
 static enum err change_apply(struct commit_tx *tx, void *ctx)

@@ -2,7 +2,7 @@
 #ifndef GATEWAY_EVIDENCE_CLAIM_H
 #define GATEWAY_EVIDENCE_CLAIM_H
 
-#include "gateway/evidence/evidence.h"
+#include "gateway/evidence/replay.h"
 
 struct claim_draft { /* what a registration or a change says */
     struct claim_record
@@ -29,10 +29,12 @@ struct claim_view {
  * invalid-request. */
 MUST_USE enum err nino_clean(const char *text, char out[NINO_MAX + 1]);
 
-/* *existed: the external_reference was on record: nothing changed, its id is given (200). */
+/* *existed: the external_reference was on record: nothing changed, its id is given (200).
+ * `once`: the caller's Idempotency-Key; NULL without one, here and with every call that makes
+ * something. */
 MUST_USE enum err claim_register(struct evidence *ev, const struct principal *p,
-                                 const struct claim_draft *draft, struct claim_view *out,
-                                 bool *existed);
+                                 const struct claim_draft *draft, struct replay *once,
+                                 struct claim_view *out, bool *existed);
 MUST_USE enum err claim_change(struct evidence *ev, const struct principal *p,
                                const struct uuid *id, const struct claim_draft *draft,
                                struct claim_view *out);

@@ -12,7 +12,7 @@
 struct consent_act {
     const struct principal *p;
     struct consent_record *consent;
-    bool repeated;
+    bool *repeated;
 };
 
 static enum err decision_check(const struct consent_record *c)
@@ -30,7 +30,7 @@ static enum err consent_repeated(struct consent_act *act, struct db *db)
 {
     struct consent_record known;
     enum err found = consent_find(db, &act->consent->claim, act->consent->event_id, &known);
-    act->repeated = false;
+    *act->repeated = false;
     if (found == ERR_NOT_FOUND)
         return ERR_OK;
     TRY(found);
@@ -40,7 +40,7 @@ static enum err consent_repeated(struct consent_act *act, struct db *db)
         known.effective_at != act->consent->effective_at || !person_is(&known.by, act->p))
         return refuse_because(REFUSAL_CONFLICT,
                               "this event_id is on record with other content");
-    act->repeated = true;
+    *act->repeated = true;
     *act->consent = known;
     return ERR_OK;
 }
@@ -83,7 +83,7 @@ static enum err consent_apply(struct commit_tx *tx, void *ctx)
     enum role role;
     TRY(authority_claim(db, &c->claim, act->p, ACTION_CONSENT_GIVE, &claim, NULL, &role));
     TRY(consent_repeated(act, db));
-    if (act->repeated)
+    if (*act->repeated)
         return ERR_OK;
     TRY(room_for(db, c));
     c->recorded_at = clock_now();
@@ -104,12 +104,13 @@ static enum err consent_apply(struct commit_tx *tx, void *ctx)
 }
 
 enum err consent_record_decision(struct evidence *ev, const struct principal *p,
-                                 struct consent_record *consent, struct consent_result *out)
+                                 struct consent_record *consent, struct replay *once,
+                                 struct consent_result *out)
 {
     TRY(decision_check(consent));
-    struct consent_act act = {.p = p, .consent = consent};
-    TRY(evidence_commit(ev, consent_apply, &act, NULL));
-    out->repeated = act.repeated;
+    struct consent_act act = {.p = p, .consent = consent, .repeated = &out->repeated};
+    replay_needs(once, ACTION_CONSENT_GIVE, &consent->claim, NULL, REFUSAL_CLAIM_NOT_FOUND);
+    TRY(replay_commit(ev, once, consent_apply, &act));
     return evidence_receipt(ev, consent->ledger_index, &out->receipt);
 }
 

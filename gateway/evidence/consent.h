@@ -3,7 +3,7 @@
 #ifndef GATEWAY_EVIDENCE_CONSENT_H
 #define GATEWAY_EVIDENCE_CONSENT_H
 
-#include "gateway/evidence/evidence.h"
+#include "gateway/evidence/replay.h"
 
 struct consent_result {
     bool repeated;
@@ -17,7 +17,7 @@ enum { CONSENTS_MAX = 400, CONSENT_CHANGES_MAX = CONSENTS_MAX / 2 };
  * gives event_id, claim, purpose, decision, statement_version, effective_at. The same event_id
  * with other content, or of somebody else: REFUSAL_CONFLICT. */
 MUST_USE enum err consent_record_decision(struct evidence *ev, const struct principal *p,
-                                          struct consent_record *consent,
+                                          struct consent_record *consent, struct replay *once,
                                           struct consent_result *out);
 MUST_USE enum err consent_get_all(struct evidence *ev, const struct principal *p,
                                   const struct uuid *claim, struct consent_record *out,

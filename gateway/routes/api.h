@@ -8,7 +8,7 @@
 #define GATEWAY_ROUTES_API_H
 
 #include "gateway/auth/authenticate.h"
-#include "gateway/evidence/evidence.h"
+#include "gateway/evidence/replay.h"
 #include "gateway/http/exchange.h"
 
 struct api { /* http_context of the API's listener */
@@ -20,6 +20,14 @@ struct api_call {
     enum err (*run)(struct http_exchange *x, const struct principal *p);
 };
 
+/* A call that makes something: api_create instead of api_handle. With an Idempotency-Key the
+ * first answer is given again, and `run` is called for the first alone. It says by replay_keeps
+ * how the answer is made, hands `once` (NULL: no key) down to the domain, and ends with
+ * api_reply. */
+struct api_creation {
+    enum err (*run)(struct http_exchange *x, const struct principal *p, struct replay *once);
+};
+
 /* The table; stays for the life of the program. */
 const struct http_route *api_routes(size_t *n);
 
@@ -29,6 +37,13 @@ static inline struct api *api_of(struct http_exchange *x)
     return http_context(x);
 }
 void api_handle(struct http_exchange *x);
+void api_create(struct http_exchange *x);
+/* The Idempotency-Key; "" if there is none. */
+MUST_USE enum err api_key(const struct http_exchange *x, char out[IDEMPOTENCY_KEY_MAX + 1]);
+/* Replies with what `answer` makes of `ctx`; `receipt` may be NULL. */
+MUST_USE enum err api_reply(struct http_exchange *x,
+                            enum err (*answer)(void *ctx, struct replay_answer *out), void *ctx,
+                            const struct buf *receipt);
 /* ERR_OK, or the reply (401, 403, 503) has been made. */
 MUST_USE enum err api_caller(struct http_exchange *x, struct principal *out);
 /* Replies with the problem for an error. */
@@ -45,11 +60,12 @@ MUST_USE enum err api_page(const struct http_exchange *x, size_t standard, size_
 /* Adds "next" and a Link header when there may be more. */
 void api_page_next(struct http_exchange *x, json_t *body, const struct uuid *last);
 
-extern const struct api_call CLAIM_CREATE, CLAIM_CHANGE, CLAIM_GET, CLAIM_LIST, CLAIM_HISTORY;
-extern const struct api_call ARTEFACT_LIST, ARTEFACT_GET, ARTEFACT_RECEIPT, ARTEFACT_LINK_MAKE,
+extern const struct api_creation CLAIM_CREATE, ARTEFACT_LINK_MAKE, ASSESSMENT_CREATE,
+    CHOICE_EVENT, CONSENT_CREATE;
+extern const struct api_call CLAIM_CHANGE, CLAIM_GET, CLAIM_LIST, CLAIM_HISTORY;
+extern const struct api_call ARTEFACT_LIST, ARTEFACT_GET, ARTEFACT_RECEIPT,
     ARTEFACT_LINK_REMOVE, ARTEFACT_CONTENT;
-extern const struct api_call ASSESSMENT_CREATE, ASSESSMENT_GET, CHOICE_EVENT, CONSENT_CREATE,
-    CONSENT_LIST;
+extern const struct api_call ASSESSMENT_GET, CONSENT_LIST;
 extern const struct api_call LOG_PROOF, LOG_TILE;
 
 /* The upload with a raw body: streamed, so it has functions of its own. */

@@ -77,7 +77,15 @@ static enum err receipt_run(struct http_exchange *x, const struct principal *p)
 }
 const struct api_call ARTEFACT_RECEIPT = {receipt_run};
 
-static enum err link_make_run(struct http_exchange *x, const struct principal *p)
+static enum err linked_answer(void *ctx, struct replay_answer *out)
+{
+    out->status = 201;
+    out->body = view_artefact_whole(ctx);
+    return ERR_OK;
+}
+
+static enum err link_make_run(struct http_exchange *x, const struct principal *p,
+                              struct replay *once)
 {
     struct uuid id, claim;
     struct json_in in;
@@ -94,11 +102,11 @@ static enum err link_make_run(struct http_exchange *x, const struct principal *p
     TRY(json_in_done(&in));
     if (uuid_parse(claim_text, &claim) != ERR_OK)
         return refuse(REFUSAL_CLAIM_NOT_FOUND);
-    TRY(artefact_link(api_of(x)->evidence, p, &id, &claim, reason, view));
-    http_reply_json(x, 201, view_artefact_whole(view));
-    return ERR_OK;
+    replay_keeps(once, linked_answer, view);
+    TRY(artefact_link(api_of(x)->evidence, p, &id, &claim, reason, once, view));
+    return api_reply(x, linked_answer, view, NULL);
 }
-const struct api_call ARTEFACT_LINK_MAKE = {link_make_run};
+const struct api_creation ARTEFACT_LINK_MAKE = {link_make_run};
 
 static enum err link_remove_run(struct http_exchange *x, const struct principal *p)
 {

@@ -7,7 +7,19 @@
 
 /* --- assessments -------------------------------------------------------------------------- */
 
-static enum err create_run(struct http_exchange *x, const struct principal *p)
+static enum err made_answer(void *ctx, struct replay_answer *out)
+{
+    const struct assessment_record *a = ctx;
+    char id[UUID_TEXT_SIZE];
+    uuid_format(&a->id, id);
+    out->status = 201;
+    (void)snprintf(out->location, sizeof(out->location), "/v1/assessments/%s", id);
+    out->body = view_assessment_new(a);
+    return ERR_OK;
+}
+
+static enum err create_run(struct http_exchange *x, const struct principal *p,
+                           struct replay *once)
 {
     struct assessment_record a = {.created_at = 0};
     struct json_in in;
@@ -20,15 +32,11 @@ static enum err create_run(struct http_exchange *x, const struct principal *p)
     TRY(json_in_text(&in, "provider", JSON_OPTIONAL, a.provider, sizeof(a.provider)));
     TRY(json_in_time(&in, "scheduled_at", JSON_OPTIONAL, NULL, &a.scheduled_at));
     TRY(json_in_done(&in));
-    TRY(assessment_create(api_of(x)->evidence, p, &claim, &a));
-    char id[UUID_TEXT_SIZE], location[80];
-    uuid_format(&a.id, id);
-    (void)snprintf(location, sizeof(location), "/v1/assessments/%s", id);
-    http_reply_header(x, "Location", location);
-    http_reply_json(x, 201, view_assessment_new(&a));
-    return ERR_OK;
+    replay_keeps(once, made_answer, &a);
+    TRY(assessment_create(api_of(x)->evidence, p, &claim, once, &a));
+    return api_reply(x, made_answer, &a, NULL);
 }
-const struct api_call ASSESSMENT_CREATE = {create_run};
+const struct api_creation ASSESSMENT_CREATE = {create_run};
 
 static enum err get_run(struct http_exchange *x, const struct principal *p)
 {
@@ -61,26 +69,39 @@ static enum err event_read(struct http_exchange *x, struct choice_event *e)
     return json_in_done(&in);
 }
 
-static enum err choice_run(struct http_exchange *x, const struct principal *p)
+struct chosen {
+    struct choice_event event;
+    struct choice_result result;
+};
+
+static enum err chosen_answer(void *ctx, struct replay_answer *out)
 {
-    struct choice_event event = {.ledger_index = 0};
-    struct choice_result result = {.repeated = false};
-    TRY(event_read(x, &event));
-    buf_init(&result.receipt, RECEIPT_MAX);
-    enum err e = choice_record(api_of(x)->evidence, p, &event, &result);
-    if (e == ERR_OK) {
-        json_t *body = json_object();
-        view_put_id(body, "assessment", &event.assessment);
-        json_put_text(body, "choice", choice_state_name(result.state));
-        json_put(body, "event", view_choice_event(&event));
-        json_put_int(body, "recordings_restricted", (json_int_t)result.restricted);
-        json_put_text(body, "receipt", buf_text(&result.receipt));
-        http_reply_json(x, result.repeated ? 200 : 201, body);
-    }
-    buf_clear(&result.receipt);
+    const struct chosen *c = ctx;
+    out->status = c->result.repeated ? 200 : 201;
+    out->receipted = true;
+    out->entry = c->event.ledger_index;
+    out->body = json_object();
+    view_put_id(out->body, "assessment", &c->event.assessment);
+    json_put_text(out->body, "choice", choice_state_name(c->result.state));
+    json_put(out->body, "event", view_choice_event(&c->event));
+    json_put_int(out->body, "recordings_restricted", (json_int_t)c->result.restricted);
+    return ERR_OK;
+}
+
+static enum err choice_run(struct http_exchange *x, const struct principal *p,
+                           struct replay *once)
+{
+    struct chosen c = {.result = {.repeated = false}};
+    TRY(event_read(x, &c.event));
+    buf_init(&c.result.receipt, RECEIPT_MAX);
+    replay_keeps(once, chosen_answer, &c);
+    enum err e = choice_record(api_of(x)->evidence, p, &c.event, once, &c.result);
+    if (e == ERR_OK)
+        e = api_reply(x, chosen_answer, &c, &c.result.receipt);
+    buf_clear(&c.result.receipt);
     return e;
 }
-const struct api_call CHOICE_EVENT = {choice_run};
+const struct api_creation CHOICE_EVENT = {choice_run};
 
 /* --- consents ----------------------------------------------------------------------------- */
 
@@ -100,23 +121,36 @@ static enum err consent_read(struct http_exchange *x, struct consent_record *c)
     return json_in_done(&in);
 }
 
-static enum err consent_create_run(struct http_exchange *x, const struct principal *p)
+struct consented {
+    struct consent_record consent;
+    struct consent_result result;
+};
+
+static enum err consented_answer(void *ctx, struct replay_answer *out)
 {
-    struct consent_record consent = {.ledger_index = 0};
-    struct consent_result result = {.repeated = false};
-    TRY(consent_read(x, &consent));
-    buf_init(&result.receipt, RECEIPT_MAX);
-    enum err e = consent_record_decision(api_of(x)->evidence, p, &consent, &result);
-    if (e == ERR_OK) {
-        json_t *body = json_object();
-        json_put(body, "consent", view_consent(&consent));
-        json_put_text(body, "receipt", buf_text(&result.receipt));
-        http_reply_json(x, result.repeated ? 200 : 201, body);
-    }
-    buf_clear(&result.receipt);
+    const struct consented *c = ctx;
+    out->status = c->result.repeated ? 200 : 201;
+    out->receipted = true;
+    out->entry = c->consent.ledger_index;
+    out->body = json_object();
+    json_put(out->body, "consent", view_consent(&c->consent));
+    return ERR_OK;
+}
+
+static enum err consent_create_run(struct http_exchange *x, const struct principal *p,
+                                   struct replay *once)
+{
+    struct consented c = {.result = {.repeated = false}};
+    TRY(consent_read(x, &c.consent));
+    buf_init(&c.result.receipt, RECEIPT_MAX);
+    replay_keeps(once, consented_answer, &c);
+    enum err e = consent_record_decision(api_of(x)->evidence, p, &c.consent, once, &c.result);
+    if (e == ERR_OK)
+        e = api_reply(x, consented_answer, &c, &c.result.receipt);
+    buf_clear(&c.result.receipt);
     return e;
 }
-const struct api_call CONSENT_CREATE = {consent_create_run};
+const struct api_creation CONSENT_CREATE = {consent_create_run};
 
 static enum err consent_list_run(struct http_exchange *x, const struct principal *p)
 {

@@ -112,29 +112,36 @@ static enum err draft_from(struct http_exchange *x, bool whole, struct claim_dra
 
 /* --- calls -------------------------------------------------------------------------------- */
 
-static void reply_claim(struct http_exchange *x, int status, const struct claim_view *v)
-{
-    char id[UUID_TEXT_SIZE], location[64];
-    uuid_format(&v->record.id, id);
-    (void)snprintf(location, sizeof(location), "/v1/claims/%s", id);
-    if (status == 201)
-        http_reply_header(x, "Location", location);
-    http_reply_json(x, status, view_claim(v));
-}
+struct registered {
+    struct claim_view view;
+    bool existed;
+};
 
-static enum err create_run(struct http_exchange *x, const struct principal *p)
+static enum err registered_answer(void *ctx, struct replay_answer *out)
 {
-    AUTO_FREE struct claim_draft *draft = NULL;
-    AUTO_FREE struct claim_view *view = calloc(1, sizeof(*view));
-    bool existed = false;
-    if (!view)
-        return err_set(ERR_NOMEM, "claim");
-    TRY(draft_from(x, true, &draft));
-    TRY(claim_register(api_of(x)->evidence, p, draft, view, &existed));
-    reply_claim(x, existed ? 200 : 201, view);
+    const struct registered *r = ctx;
+    char id[UUID_TEXT_SIZE];
+    uuid_format(&r->view.record.id, id);
+    out->status = r->existed ? 200 : 201;
+    if (!r->existed)
+        (void)snprintf(out->location, sizeof(out->location), "/v1/claims/%s", id);
+    out->body = view_claim(&r->view);
     return ERR_OK;
 }
-const struct api_call CLAIM_CREATE = {create_run};
+
+static enum err create_run(struct http_exchange *x, const struct principal *p,
+                           struct replay *once)
+{
+    AUTO_FREE struct claim_draft *draft = NULL;
+    AUTO_FREE struct registered *r = calloc(1, sizeof(*r));
+    if (!r)
+        return err_set(ERR_NOMEM, "claim");
+    TRY(draft_from(x, true, &draft));
+    replay_keeps(once, registered_answer, r);
+    TRY(claim_register(api_of(x)->evidence, p, draft, once, &r->view, &r->existed));
+    return api_reply(x, registered_answer, r, NULL);
+}
+const struct api_creation CLAIM_CREATE = {create_run};
 
 static enum err change_run(struct http_exchange *x, const struct principal *p)
 {
@@ -146,7 +153,7 @@ static enum err change_run(struct http_exchange *x, const struct principal *p)
     TRY(api_id(x, "claim", &id));
     TRY(draft_from(x, false, &draft));
     TRY(claim_change(api_of(x)->evidence, p, &id, draft, view));
-    reply_claim(x, 200, view);
+    http_reply_json(x, 200, view_claim(view));
     return ERR_OK;
 }
 const struct api_call CLAIM_CHANGE = {change_run};
@@ -159,7 +166,7 @@ static enum err get_run(struct http_exchange *x, const struct principal *p)
         return err_set(ERR_NOMEM, "claim");
     TRY(api_id(x, "claim", &id));
     TRY(claim_get(api_of(x)->evidence, p, &id, view));
-    reply_claim(x, 200, view);
+    http_reply_json(x, 200, view_claim(view));
     return ERR_OK;
 }
 const struct api_call CLAIM_GET = {get_run};

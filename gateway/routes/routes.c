@@ -14,9 +14,14 @@ enum { JSON_BODY_MAX = 64 * 1024 };
         .method = verb, .pattern = path, .name = label, .body = BODY_COLLECT,                  \
         .body_max = JSON_BODY_MAX, .handle = api_handle, .meta = &(call)                       \
     }
+#define CREATE(path, label, call)                                                              \
+    {                                                                                          \
+        .method = "POST", .pattern = path, .name = label, .body = BODY_COLLECT,                \
+        .body_max = JSON_BODY_MAX, .handle = api_create, .meta = &(call)                       \
+    }
 
 static const struct http_route ROUTES[] = {
-    WRITE("POST", "/v1/claims", "claim.create", CLAIM_CREATE),
+    CREATE("/v1/claims", "claim.create", CLAIM_CREATE),
     READ("/v1/claims", "claim.list", CLAIM_LIST),
     READ("/v1/claims/{claim}", "claim.get", CLAIM_GET),
     WRITE("PATCH", "/v1/claims/{claim}", "claim.change", CLAIM_CHANGE),
@@ -34,7 +39,7 @@ static const struct http_route ROUTES[] = {
     READ("/v1/artefacts/{id}", "artefact.get", ARTEFACT_GET),
     READ("/v1/artefacts/{id}/content", "artefact.content", ARTEFACT_CONTENT),
     READ("/v1/artefacts/{id}/receipt", "artefact.receipt", ARTEFACT_RECEIPT),
-    WRITE("POST", "/v1/artefacts/{id}/links", "link.make", ARTEFACT_LINK_MAKE),
+    CREATE("/v1/artefacts/{id}/links", "link.make", ARTEFACT_LINK_MAKE),
     {.method = "DELETE",
      .pattern = "/v1/artefacts/{id}/links/{claim}",
      .name = "link.remove",
@@ -42,10 +47,10 @@ static const struct http_route ROUTES[] = {
      .handle = api_handle,
      .meta = &ARTEFACT_LINK_REMOVE},
 
-    WRITE("POST", "/v1/claims/{claim}/assessments", "assessment.create", ASSESSMENT_CREATE),
+    CREATE("/v1/claims/{claim}/assessments", "assessment.create", ASSESSMENT_CREATE),
     READ("/v1/assessments/{id}", "assessment.get", ASSESSMENT_GET),
-    WRITE("POST", "/v1/assessments/{id}/choice", "choice.record", CHOICE_EVENT),
-    WRITE("POST", "/v1/claims/{claim}/consents", "consent.create", CONSENT_CREATE),
+    CREATE("/v1/assessments/{id}/choice", "choice.record", CHOICE_EVENT),
+    CREATE("/v1/claims/{claim}/consents", "consent.create", CONSENT_CREATE),
     READ("/v1/claims/{claim}/consents", "consent.list", CONSENT_LIST),
 
     {.method = "GET",

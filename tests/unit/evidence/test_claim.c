@@ -69,7 +69,7 @@ static enum err decide(struct world *w, const struct principal *p, const struct 
     strcpy(c.decision, decision);
     strcpy(c.statement_version, "1");
     buf_init(&r.receipt, RECEIPT_MAX);
-    enum err e = consent_record_decision(w->ev, p, &c, &r);
+    enum err e = consent_record_decision(w->ev, p, &c, NULL, &r);
     struct err_info info;
     err_save(e, &info);
     buf_clear(&r.receipt);

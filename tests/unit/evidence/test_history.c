@@ -126,7 +126,7 @@ START_TEST(a_move_does_not_tell_of_the_other_claim)
     char texts[2][UUID_TEXT_SIZE];
     id_text(&wrong, texts[0]);
     id_text(&right, texts[1]);
-    ok(artefact_link(w.ev, &morgan, &letter, &right, "it is Bob Smith's", &v));
+    ok(artefact_link(w.ev, &morgan, &letter, &right, "it is Bob Smith's", NULL, &v));
     ok(artefact_unlink(w.ev, &morgan, &letter, &wrong));
     for (int i = 0; i < 2; i++) {
         const struct principal *who = i ? &bob : &ada;
@@ -157,7 +157,7 @@ START_TEST(reads_are_told_where_the_artefact_is)
     struct uuid wrong = world_claim(&w, "ada"), right = world_claim(&w, "bob");
     struct uuid letter = world_letter(&w, "ada", &wrong, "for bob");
     struct artefact_view v;
-    ok(artefact_link(w.ev, &morgan, &letter, &right, "bob's", &v));
+    ok(artefact_link(w.ev, &morgan, &letter, &right, "bob's", NULL, &v));
     ok(world_open_only(&w, &morgan, &letter, PURPOSE_DECISION));
     ck_assert(told(&w, &ada, &wrong, "read.opened"));
     ck_assert(told(&w, &bob, &right, "read.opened"));
@@ -190,8 +190,8 @@ START_TEST(receipts_are_for_whom_they_tell_nothing_new)
     struct buf receipt;
     ok(world_upload(&w, &doc, &rq, "from the doctor", 15, &theirs));
     ok(world_upload(&w, &morgan, &rq, "from the office", 15, &from_staff));
-    ok(artefact_link(w.ev, &morgan, &letter, &right, "bob's", &v));
-    ok(artefact_link(w.ev, &morgan, &theirs.artefact.id, &right, "too", &v));
+    ok(artefact_link(w.ev, &morgan, &letter, &right, "bob's", NULL, &v));
+    ok(artefact_link(w.ev, &morgan, &theirs.artefact.id, &right, "too", NULL, &v));
     const struct {
         const struct principal *who;
         const struct uuid *artefact;

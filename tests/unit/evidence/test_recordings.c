@@ -137,7 +137,7 @@ START_TEST(a_moved_recording_is_not_seen_by_whom_it_strayed_to)
     ok(assessment_get(w.ev, &ada, &made, &a));
     ck_assert_uint_eq(a.n_recordings, 1);
     assessment_view_clear(&a);
-    ok(artefact_link(w.ev, &morgan, &recording.artefact.id, &right, "bob's", &v));
+    ok(artefact_link(w.ev, &morgan, &recording.artefact.id, &right, "bob's", NULL, &v));
     ok(artefact_unlink(w.ev, &morgan, &recording.artefact.id, &claim));
     ok(assessment_get(w.ev, &ada, &made, &a));
     ck_assert_uint_eq(a.n_recordings, 0);
@@ -154,7 +154,7 @@ static enum err repeat(struct world *w, const struct principal *p, struct choice
 {
     memset(r, 0, sizeof(*r));
     buf_init(&r->receipt, RECEIPT_MAX);
-    enum err code = choice_record(w->ev, p, &e, r);
+    enum err code = choice_record(w->ev, p, &e, NULL, r);
     struct err_info info;
     err_save(code, &info);
     buf_clear(&r->receipt);

@@ -216,7 +216,7 @@ static inline struct uuid world_claim_with(struct world *w, const char *subject,
     d->n_assigned = 1;
     for (size_t i = 0; i < n; i++)
         d->parties[d->n_parties++] = parties[i];
-    ok(claim_register(w->ev, &system, d, v, &existed));
+    ok(claim_register(w->ev, &system, d, NULL, v, &existed));
     ck_assert(!existed);
     struct uuid id = v->record.id;
     free(d);
@@ -233,7 +233,7 @@ static inline struct uuid world_assessment(struct world *w, const struct uuid *c
 {
     struct principal p = assessor();
     struct assessment_record a = {.channel = "telephone"};
-    ok(assessment_create(w->ev, &p, claim, &a));
+    ok(assessment_create(w->ev, &p, claim, NULL, &a));
     return a.id;
 }
 
@@ -247,7 +247,7 @@ static inline enum err world_choose(struct world *w, const struct principal *p,
     (void)snprintf(e.event, sizeof(e.event), "%s", event);
     memset(out, 0, sizeof(*out));
     buf_init(&out->receipt, RECEIPT_MAX);
-    enum err code = choice_record(w->ev, p, &e, out);
+    enum err code = choice_record(w->ev, p, &e, NULL, out);
     struct err_info info;
     err_save(code, &info);
     buf_clear(&out->receipt);
