@@ -7,6 +7,7 @@
  */
 #include "gateway/evidence/replay.h"
 
+#include "crypto/digest.h"
 #include "gateway/base/clock.h"
 #include "gateway/evidence/authority.h"
 #include "gateway/evidence/internal.h"
@@ -142,6 +143,14 @@ static enum err record_read(struct replay *r, struct replay_answer *out)
 
 /* --- begin -------------------------------------------------------------------------------- */
 
+static enum err fingerprint(const struct buf *call, const struct buf *payload, uint8_t out[32])
+{
+    const uint64_t call_len = call->len; /* keeps the two apart */
+    const void *parts[] = {"call", &call_len, call->data, payload->data};
+    const size_t lens[] = {sizeof("call"), sizeof(call_len), call->len, payload->len};
+    return sha256_parts(parts, lens, ARRAY_LEN(parts), out);
+}
+
 static enum err look_up(struct replay *r)
 {
     AUTO(db_read_end) struct db *db = NULL;
@@ -160,7 +169,7 @@ static enum err look_up(struct replay *r)
 }
 
 enum err replay_begin(struct evidence *ev, const struct principal *p, const char *key,
-                      const uint8_t fingerprint[32], struct replay **out)
+                      const struct buf *call, const struct buf *payload, struct replay **out)
 {
     AUTO(replay_free) struct replay *r = calloc(1, sizeof(*r));
     if (!r)
@@ -169,7 +178,7 @@ enum err replay_begin(struct evidence *ev, const struct principal *p, const char
     r->ev = ev;
     r->p = p;
     memcpy(r->key, key, strlen(key) + 1);
-    memcpy(r->fingerprint, fingerprint, sizeof(r->fingerprint));
+    TRY(fingerprint(call, payload, r->fingerprint));
     buf_init(&r->record, IDEMPOTENCY_ANSWER_MAX);
     TRY(running_take(ev->running, p, key, &r->ticket));
     r->running = true;

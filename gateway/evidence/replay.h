@@ -32,9 +32,10 @@ void replay_answer_clear(struct replay_answer *a);
 DEFINE_AUTO_CLEAR(struct replay_answer, replay_answer_clear);
 
 struct replay;
-/* `fingerprint`: of call and payload. */
+/* `call` (which one, of what) and `payload` make the fingerprint, byte by byte. */
 MUST_USE enum err replay_begin(struct evidence *ev, const struct principal *p, const char *key,
-                               const uint8_t fingerprint[32], struct replay **out);
+                               const struct buf *call, const struct buf *payload,
+                               struct replay **out);
 void replay_free(struct replay *r);
 DEFINE_AUTO(struct replay, replay_free);
 bool replay_is_known(const struct replay *r);

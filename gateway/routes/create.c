@@ -1,7 +1,6 @@
 /* Calls that make something, and their Idempotency-Key (structured string, as in
  * draft-ietf-httpapi-idempotency-key-header): the same client, key, call and payload get the
  * first answer again, whatever became of the connection it was sent on. */
-#include "crypto/digest.h"
 #include "gateway/http/fields.h"
 #include "gateway/routes/api.h"
 
@@ -21,17 +20,17 @@ enum err api_key(const struct http_exchange *x, char out[IDEMPOTENCY_KEY_MAX + 1
 }
 _Static_assert((int)IDEMPOTENCY_KEY_MAX == (int)FIELD_KEY_MAX, "a key fits its record");
 
-/* --- what is the same call ---------------------------------------------------------------- */
+/* --- which call it is --------------------------------------------------------------------- */
 
 struct call_text {
-    struct buf out;
+    struct buf *out;
     enum err e;
 };
 
 static void add_text(struct call_text *text, const char *value)
 {
     if (text->e == ERR_OK)
-        text->e = buf_append(&text->out, value, strlen(value) + 1); /* NULs keep them apart */
+        text->e = buf_append(text->out, value, strlen(value) + 1); /* NULs keep them apart */
 }
 
 static void add_argument(void *ctx, const char *name, const char *value)
@@ -40,20 +39,14 @@ static void add_argument(void *ctx, const char *name, const char *value)
     add_text(ctx, value);
 }
 
-/* Route, path, query arguments and body, byte by byte. */
-static enum err fingerprint(const struct http_exchange *x, uint8_t out[32])
+/* Route, path and query arguments. */
+static enum err call_write(const struct http_exchange *x, struct buf *out)
 {
-    const struct buf *body = http_body(x);
-    struct call_text text = {.e = ERR_OK};
-    buf_init(&text.out, CALL_TEXT_MAX);
+    struct call_text text = {.out = out, .e = ERR_OK};
     add_text(&text, http_route_of(x)->name);
     add_text(&text, http_path(x));
     http_query_each(x, add_argument, &text);
-    const void *parts[] = {"call", text.out.data, "", body->data};
-    const size_t lens[] = {5, text.out.len, 1, body->len};
-    enum err e = text.e == ERR_OK ? sha256_parts(parts, lens, ARRAY_LEN(parts), out) : text.e;
-    buf_clear(&text.out);
-    return e;
+    return text.e;
 }
 
 /* --- the answer --------------------------------------------------------------------------- */
@@ -93,13 +86,14 @@ static enum err create(struct http_exchange *x, const struct principal *p)
 {
     const struct api_creation *call = http_route_of(x)->meta;
     AUTO(replay_free) struct replay *once = NULL;
+    AUTO_CLEAR(buf_clear) struct buf made;
     char key[IDEMPOTENCY_KEY_MAX + 1];
-    uint8_t print[32];
+    buf_init(&made, CALL_TEXT_MAX);
     TRY(api_key(x, key));
     if (!key[0])
         return call->run(x, p, NULL);
-    TRY(fingerprint(x, print));
-    TRY(replay_begin(api_of(x)->evidence, p, key, print, &once));
+    TRY(call_write(x, &made));
+    TRY(replay_begin(api_of(x)->evidence, p, key, &made, http_body(x), &once));
     return replay_is_known(once) ? reply_again(x, once) : call->run(x, p, once);
 }
 

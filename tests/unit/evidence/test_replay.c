@@ -5,7 +5,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-static const uint8_t PRINT[32] = {1}, OTHER_PRINT[32] = {2};
+static const struct buf CALL = {.data = (uint8_t[]){"create"}, .len = 6};
+static const struct buf BODY = {.data = (uint8_t[]){"one"}, .len = 3};
+static const struct buf OTHER = {.data = (uint8_t[]){"two"}, .len = 3};
 
 /* --- a call as an adapter makes it: a new assessment -------------------------------------- */
 
@@ -47,12 +49,12 @@ static enum err told_again(struct replay *once, struct told *out)
 }
 
 static enum err assess(struct world *w, const struct principal *p, const struct uuid *claim,
-                       const char *key, const uint8_t print[32], struct told *out)
+                       const char *key, const struct buf *body, struct told *out)
 {
     AUTO(replay_free) struct replay *once = NULL;
     AUTO_CLEAR(replay_answer_clear) struct replay_answer a = {.status = 0};
     struct assessment_record record = {.channel = "telephone"};
-    TRY(replay_begin(w->ev, p, key, print, &once));
+    TRY(replay_begin(w->ev, p, key, &CALL, body, &once));
     if (replay_is_known(once))
         return told_again(once, out);
     replay_keeps(once, made_answer, &record);
@@ -90,10 +92,10 @@ START_TEST(the_first_answer_is_given_again)
     struct principal asim = assessor();
     struct uuid claim = world_claim(&w, "ada");
     struct told first, again;
-    ok(assess(&w, &asim, &claim, "key", PRINT, &first));
+    ok(assess(&w, &asim, &claim, "key", &BODY, &first));
     ck_assert(!first.again);
     for (int i = 0; i < 3; i++) {
-        ok(assess(&w, &asim, &claim, "key", PRINT, &again));
+        ok(assess(&w, &asim, &claim, "key", &BODY, &again));
         ck_assert(again.again);
         ck_assert_int_eq(again.status, 201);
         ck_assert_str_eq(again.location, first.location);
@@ -102,10 +104,10 @@ START_TEST(the_first_answer_is_given_again)
     ck_assert_uint_eq(assessments(&w, &claim), 1);
     world_close(&w); /* another process */
     world_open(&w);
-    ok(assess(&w, &asim, &claim, "key", PRINT, &again));
+    ok(assess(&w, &asim, &claim, "key", &BODY, &again));
     ck_assert(again.again);
     ck_assert_str_eq(again.id, first.id);
-    ok(assess(&w, &asim, &claim, "another key", PRINT, &again));
+    ok(assess(&w, &asim, &claim, "another key", &BODY, &again));
     ck_assert(!again.again);
     ck_assert_uint_eq(assessments(&w, &claim), 2);
     world_end(&w);
@@ -120,10 +122,10 @@ START_TEST(another_call_under_the_key)
     struct principal ada = claimant("ada");
     struct uuid claim = world_claim(&w, "ada");
     struct told told;
-    ok(assess(&w, &asim, &claim, "key", PRINT, &told));
-    refused(REFUSAL_KEY_REUSED, assess(&w, &asim, &claim, "key", OTHER_PRINT, &told));
+    ok(assess(&w, &asim, &claim, "key", &BODY, &told));
+    refused(REFUSAL_KEY_REUSED, assess(&w, &asim, &claim, "key", &OTHER, &told));
     assign(&w, &claim, "aziz"); /* somebody else's key is another key */
-    ok(assess(&w, &other, &claim, "key", PRINT, &told));
+    ok(assess(&w, &other, &claim, "key", &BODY, &told));
     ck_assert(!told.again);
     ck_assert_uint_eq(assessments(&w, &claim), 2);
 
@@ -131,7 +133,7 @@ START_TEST(another_call_under_the_key)
     struct upload_request rq = letter_request(&claim);
     strcpy(rq.idempotency_key, "file");
     ok(world_upload(&w, &ada, &rq, "hello", 5, NULL));
-    refused(REFUSAL_KEY_REUSED, assess(&w, &ada, &claim, "file", PRINT, &told));
+    refused(REFUSAL_KEY_REUSED, assess(&w, &ada, &claim, "file", &BODY, &told));
     world_end(&w);
 }
 END_TEST
@@ -143,14 +145,14 @@ START_TEST(who_may_no_longer_gets_nothing)
     struct principal asim = assessor();
     struct uuid claim = world_claim(&w, "ada");
     struct told told;
-    ok(assess(&w, &asim, &claim, "key", PRINT, &told));
+    ok(assess(&w, &asim, &claim, "key", &BODY, &told));
     assign(&w, &claim, "aziz");
-    refused(REFUSAL_CLAIM_NOT_FOUND, assess(&w, &asim, &claim, "key", PRINT, &told));
+    refused(REFUSAL_CLAIM_NOT_FOUND, assess(&w, &asim, &claim, "key", &BODY, &told));
     asim.roles = 1u << ROLE_AUDITOR;
-    refused(REFUSAL_NOT_PERMITTED, assess(&w, &asim, &claim, "key", PRINT, &told));
+    refused(REFUSAL_NOT_PERMITTED, assess(&w, &asim, &claim, "key", &BODY, &told));
     asim.roles = 1u << ROLE_ASSESSOR;
     assign(&w, &claim, "asim");
-    ok(assess(&w, &asim, &claim, "key", PRINT, &told));
+    ok(assess(&w, &asim, &claim, "key", &BODY, &told));
     ck_assert(told.again);
     world_end(&w);
 }
@@ -163,10 +165,28 @@ START_TEST(a_refusal_is_not_kept)
     struct principal aziz = someone("aziz", 1u << ROLE_ASSESSOR);
     struct uuid claim = world_claim(&w, "ada");
     struct told told;
-    refused(REFUSAL_CLAIM_NOT_FOUND, assess(&w, &aziz, &claim, "key", PRINT, &told));
+    refused(REFUSAL_CLAIM_NOT_FOUND, assess(&w, &aziz, &claim, "key", &BODY, &told));
     assign(&w, &claim, "aziz");
-    ok(assess(&w, &aziz, &claim, "key", PRINT, &told));
+    ok(assess(&w, &aziz, &claim, "key", &BODY, &told));
     ck_assert(!told.again);
+    world_end(&w);
+}
+END_TEST
+
+START_TEST(call_and_payload_do_not_run_together)
+{
+    struct world w = {.tiny = NULL};
+    world_make(&w, NULL);
+    struct principal asim = assessor();
+    struct uuid claim = world_claim(&w, "ada");
+    const struct buf call = {.data = (uint8_t[]){"createo"}, .len = 7};
+    const struct buf body = {.data = (uint8_t[]){"ne"}, .len = 2}, none = {.data = NULL};
+    struct replay *once = NULL;
+    struct told told;
+    ok(assess(&w, &asim, &claim, "key", &BODY, &told));
+    refused(REFUSAL_KEY_REUSED, replay_begin(w.ev, &asim, "key", &call, &body, &once));
+    refused(REFUSAL_KEY_REUSED, replay_begin(w.ev, &asim, "key", &CALL, &none, &once));
+    refused(REFUSAL_KEY_REUSED, replay_begin(w.ev, &asim, "key", &BODY, &CALL, &once));
     world_end(&w);
 }
 END_TEST
@@ -177,10 +197,10 @@ START_TEST(a_call_that_runs_is_busy)
     world_make(&w, NULL);
     struct principal asim = assessor();
     struct replay *running = NULL, *second = NULL;
-    ok(replay_begin(w.ev, &asim, "key", PRINT, &running));
-    refused(REFUSAL_KEY_BUSY, replay_begin(w.ev, &asim, "key", PRINT, &second));
+    ok(replay_begin(w.ev, &asim, "key", &CALL, &BODY, &running));
+    refused(REFUSAL_KEY_BUSY, replay_begin(w.ev, &asim, "key", &CALL, &BODY, &second));
     replay_free(running); /* came to nothing */
-    ok(replay_begin(w.ev, &asim, "key", PRINT, &second));
+    ok(replay_begin(w.ev, &asim, "key", &CALL, &BODY, &second));
     ck_assert(!replay_is_known(second));
     replay_free(second);
     world_end(&w);
@@ -199,8 +219,8 @@ START_TEST(a_key_is_forgotten)
     struct principal asim = assessor();
     struct uuid claim = world_claim(&w, "ada");
     struct told told;
-    ok(assess(&w, &asim, &claim, "key", PRINT, &told));
-    ok(assess(&w, &asim, &claim, "key", OTHER_PRINT, &told));
+    ok(assess(&w, &asim, &claim, "key", &BODY, &told));
+    ok(assess(&w, &asim, &claim, "key", &OTHER, &told));
     ck_assert(!told.again);
     ck_assert_uint_eq(assessments(&w, &claim), 2);
     world_end(&w);
@@ -216,11 +236,11 @@ START_TEST(an_answer_that_could_not_be_given)
     struct uuid claim = world_claim(&w, "ada");
     struct told told;
     atomic_store(&w.mute, true);
-    ck_assert_int_eq(assess(&w, &asim, &claim, "key", PRINT, &told), ERR_UNAVAILABLE);
+    ck_assert_int_eq(assess(&w, &asim, &claim, "key", &BODY, &told), ERR_UNAVAILABLE);
     size_t made = assessments(&w, &claim);
     atomic_store(&w.mute, false);
     evidence_tick(w.ev);
-    ok(assess(&w, &asim, &claim, "key", PRINT, &told));
+    ok(assess(&w, &asim, &claim, "key", &BODY, &told));
     ck_assert(told.again == (made == 1));
     ck_assert_uint_eq(assessments(&w, &claim), 1);
     world_end(&w);
@@ -256,7 +276,7 @@ START_TEST(effect_and_answer_are_one)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct assessment_record a = {.channel = "telephone"};
         struct replay *once = NULL;
-        ok(replay_begin(w.ev, &asim, "key", PRINT, &once));
+        ok(replay_begin(w.ev, &asim, "key", &CALL, &BODY, &once));
         ck_assert(!replay_is_known(once));
         replay_keeps(once, bad[i], &a);
         ck_assert_int_ne(assessment_create(w.ev, &asim, &claim, once, &a), ERR_OK);
@@ -296,7 +316,7 @@ START_TEST(the_receipt_comes_again)
             .assessment = assessment, .effective_at = 1, .event_id = "e", .event = "opt_out"}};
     struct replay *once = NULL;
     buf_init(&c.result.receipt, RECEIPT_MAX);
-    ok(replay_begin(w.ev, &ada, "key", PRINT, &once));
+    ok(replay_begin(w.ev, &ada, "key", &CALL, &BODY, &once));
     replay_keeps(once, chosen_answer, &c);
     ok(choice_record(w.ev, &ada, &c.event, once, &c.result));
     replay_free(once);
@@ -306,7 +326,7 @@ START_TEST(the_receipt_comes_again)
     struct buf receipt;
     struct receipt told;
     buf_init(&receipt, RECEIPT_MAX);
-    ok(replay_begin(w.ev, &ada, "key", PRINT, &once));
+    ok(replay_begin(w.ev, &ada, "key", &CALL, &BODY, &once));
     ck_assert(replay_is_known(once));
     ok(replay_again(once, &a, &receipt));
     ck_assert_int_eq(a.status, 201);
@@ -315,7 +335,7 @@ START_TEST(the_receipt_comes_again)
     receipt_clear(&told);
     replay_free(once);
     ada.subject[0] = 'e'; /* not hers: called as the assessment is, not as the claim */
-    ok(replay_begin(w.ev, &ada, "key", PRINT, &once));
+    ok(replay_begin(w.ev, &ada, "key", &CALL, &BODY, &once));
     ck_assert(!replay_is_known(once));
     replay_free(once);
     buf_clear(&receipt);
@@ -343,7 +363,7 @@ static void *call_each_key(void *arg)
         char key[16];
         enum err e = ERR_REFUSED;
         (void)snprintf(key, sizeof(key), "key-%d", i);
-        while ((e = assess(c->w, &asim, &c->claim, key, PRINT, &c->told[me][i])) != ERR_OK) {
+        while ((e = assess(c->w, &asim, &c->claim, key, &BODY, &c->told[me][i])) != ERR_OK) {
             ck_assert_msg(e == ERR_REFUSED && err_detail(e) == REFUSAL_KEY_BUSY, "%s: %s",
                           err_name(e), err_message(e));
             (void)usleep(200);
@@ -382,7 +402,8 @@ int main(void)
 {
     return SUITE_RUN("evidence/replay", the_first_answer_is_given_again,
                      another_call_under_the_key, who_may_no_longer_gets_nothing,
-                     a_refusal_is_not_kept, a_call_that_runs_is_busy, a_key_is_forgotten,
+                     a_refusal_is_not_kept, call_and_payload_do_not_run_together,
+                     a_call_that_runs_is_busy, a_key_is_forgotten,
                      an_answer_that_could_not_be_given, effect_and_answer_are_one,
                      the_receipt_comes_again, the_same_calls_from_several_threads);
 }
