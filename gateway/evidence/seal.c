@@ -4,8 +4,6 @@
  * counters say. */
 #include "gateway/evidence/seal.h"
 
-#include "crypto/checksum.h"
-
 #include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -30,6 +28,7 @@ struct sealer {
     uint8_t *sealed;          /* SEALED_BLOCK_MAX */
     size_t sealed_len;
     uint64_t size, sealed_size;
+    uint64_t aside_at; /* bytes past which a worker is worth its start */
     uint8_t head[SNIFF_HEAD_MAX];
     size_t head_len;
 
@@ -281,18 +280,26 @@ static enum err hand_over(struct sealer *s)
 
 /* --- the payload -------------------------------------------------------------------------- */
 
-enum err seal_begin(struct sealer *s, const uint8_t key[AGE_PAYLOAD_KEY_SIZE],
-                    const uint8_t nonce[AGE_NONCE_SIZE], struct blob_writer *blob)
+/* Behind so many whole chunks. */
+static void counters_begin(struct sealer *s, struct blob_writer *blob, uint64_t chunks)
 {
     assert(!s->aside);
     s->blob = blob;
-    s->size = s->sealed_size = 0;
-    s->head_len = 0;
+    s->size = chunks * AGE_CHUNK_SIZE;
+    s->sealed_size = chunks > 0 ? age_chunk_offset(chunks) : 0;
+    s->aside_at = s->size + SEAL_ASIDE;
+    s->head_len = chunks > 0 ? SNIFF_HEAD_MAX : 0;
     s->failure = (struct err_info){.code = ERR_OK};
     s->current = &s->ring[0];
     s->current->len = 0;
     s->current->last = false;
     s->sealed_len = 0;
+}
+
+enum err seal_begin(struct sealer *s, const uint8_t key[AGE_PAYLOAD_KEY_SIZE],
+                    const uint8_t nonce[AGE_NONCE_SIZE], struct blob_writer *blob)
+{
+    counters_begin(s, blob, 0);
     if (blob) {
         memcpy(s->sealed, nonce, AGE_NONCE_SIZE);
         s->sealed_len = AGE_NONCE_SIZE;
@@ -304,7 +311,7 @@ enum err seal_begin(struct sealer *s, const uint8_t key[AGE_PAYLOAD_KEY_SIZE],
 
 static enum err block_full(struct sealer *s)
 {
-    if (!s->aside && s->size >= SEAL_ASIDE)
+    if (!s->aside && s->size >= s->aside_at)
         TRY(worker_start(s)); /* ring[0] holds the current block: it is the first handed over */
     if (s->aside)
         return hand_over(s);
@@ -353,4 +360,57 @@ enum err seal_finish(struct sealer *s, struct sealed *out)
 enum err seal_sniff(struct sealer *s, char type[SNIFF_TYPE_MAX + 1])
 {
     return sniff_type(s->sniffer, s->head, s->head_len, type);
+}
+
+/* --- at rest ------------------------------------------------------------------------------ */
+
+void seal_state_clear(struct seal_state *state)
+{
+    sha256_clear(&state->plain);
+    checksum_clear(&state->checksum);
+    *state = (struct seal_state){.chunks = 0};
+}
+
+/* The last chunk of what is gathered is kept back, also a full one: it may be the final one. */
+static size_t kept_back(size_t len)
+{
+    return len == 0 ? 0 : (len - 1) % AGE_CHUNK_SIZE + 1;
+}
+
+enum err seal_rest(struct sealer *s, struct seal_state *out, struct buf *tail)
+{
+    assert(s->blob);
+    if (s->aside)
+        TRY(worker_wait(s, 0));
+    worker_stop(s);
+    size_t kept = kept_back(s->current->len);
+    struct block whole = {.bytes = s->current->bytes, .len = s->current->len - kept};
+    if (whole.len > 0)
+        TRY(seal_block(s, &whole));
+    TRY(buf_append(tail, whole.bytes + whole.len, kept));
+    out->chunks = s->sealed_size / AGE_SEALED_CHUNK_SIZE;
+    assert(out->chunks == 0 || s->sealed_size == age_chunk_offset(out->chunks));
+    out->plain = s->plain;
+    out->checksum = s->checksum;
+    memset(&s->plain, 0, sizeof(s->plain));
+    memset(&s->checksum, 0, sizeof(s->checksum));
+    return ERR_OK;
+}
+
+enum err seal_resume(struct sealer *s, const uint8_t key[AGE_PAYLOAD_KEY_SIZE],
+                     const uint8_t nonce[AGE_NONCE_SIZE], struct blob_writer *blob,
+                     struct seal_state *state)
+{
+    uint64_t chunks = state->chunks;
+    if (chunks == 0) {
+        seal_state_clear(state);
+        return seal_begin(s, key, nonce, blob);
+    }
+    counters_begin(s, blob, chunks);
+    sha256_clear(&s->plain);
+    checksum_clear(&s->checksum);
+    s->plain = state->plain;
+    s->checksum = state->checksum;
+    *state = (struct seal_state){.chunks = 0};
+    return age_seal_begin(s->stream, key, chunks);
 }

@@ -15,7 +15,8 @@
 #define GATEWAY_EVIDENCE_SEAL_H
 
 #include "crypto/age_payload.h"
-#include "crypto/digest.h"
+#include "crypto/checksum.h"
+#include "gateway/base/buf.h"
 #include "gateway/inspect/sniff.h"
 #include "storage/blob.h"
 
@@ -44,7 +45,27 @@ MUST_USE enum err seal_write(struct sealer *s, const void *data, size_t len);
 /* Seals the final chunk, waits for the worker. The blob is complete but not flushed. */
 MUST_USE enum err seal_finish(struct sealer *s, struct sealed *out);
 /* The type of the first bytes; only once SNIFF_HEAD_MAX bytes have come or after seal_finish.
- */
+ * Not of a payload that went on behind whole chunks: the first bytes are gone. */
 MUST_USE enum err seal_sniff(struct sealer *s, char type[SNIFF_TYPE_MAX + 1]);
+
+/* A payload that goes on later. At rest it is: whole chunks in the blob, none of which can be
+ * the last; the hashes over exactly those; the bytes behind them (none only where nothing came,
+ * at most AGE_CHUNK_SIZE); and a key that is the caller's to keep. Whoever holds this state,
+ * and nobody else, knows that no chunk of a higher index was ever sealed under that key. */
+struct seal_state {
+    uint64_t chunks;
+    struct sha256 plain;
+    struct checksum checksum;
+};
+void seal_state_clear(struct seal_state *state);
+DEFINE_AUTO_CLEAR(struct seal_state, seal_state_clear);
+/* Appends the bytes behind the whole chunks to `tail`. After an error, too, the sealer is of no
+ * use but to be given back or begun anew. */
+MUST_USE enum err seal_rest(struct sealer *s, struct seal_state *out, struct buf *tail);
+/* In place of seal_begin; the tail is then written as if it came. Takes the hashes out of
+ * `state`: it is used up, whatever comes of it. */
+MUST_USE enum err seal_resume(struct sealer *s, const uint8_t key[AGE_PAYLOAD_KEY_SIZE],
+                              const uint8_t nonce[AGE_NONCE_SIZE], struct blob_writer *blob,
+                              struct seal_state *state);
 
 #endif

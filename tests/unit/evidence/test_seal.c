@@ -254,11 +254,121 @@ START_TEST(an_idle_sealer_remembers_no_key)
 }
 END_TEST
 
+/* --- at rest ------------------------------------------------------------------------------ */
+
+/* One piece up to `end`, in a sealer of its own, and its rest put aside in `state` and `tail`;
+ * NULL: finished instead. */
+static void piece_sealed(struct sealer_pool *pool, struct blob_writer *w,
+                         struct seal_state *state, struct buf *tail, uint64_t end,
+                         struct sealed *finished)
+{
+    struct sealer *s = NULL;
+    uint64_t at = state->chunks * AGE_CHUNK_SIZE + tail->len;
+    ck_assert_int_eq(sealer_take(pool, &s), ERR_OK);
+    ck_assert_int_eq(seal_resume(s, KEY, NONCE, w, state), ERR_OK);
+    ck_assert_ptr_null(state->plain.ctx);
+    if (tail->len > 0)
+        ck_assert_int_eq(seal_write(s, tail->data, tail->len), ERR_OK);
+    buf_reset(tail);
+    while (at < end) {
+        uint8_t data[4096];
+        size_t len = end - at < sizeof(data) ? (size_t)(end - at) : sizeof(data);
+        for (size_t i = 0; i < len; i++)
+            data[i] = byte_at(at + i);
+        ck_assert_int_eq(seal_write(s, data, len), ERR_OK);
+        at += len;
+    }
+    if (finished)
+        ck_assert_int_eq(seal_finish(s, finished), ERR_OK);
+    else
+        ck_assert_int_eq(seal_rest(s, state, tail), ERR_OK);
+    ck_assert_int_eq(blob_flush(w), ERR_OK);
+    sealer_give(s);
+}
+
+static void seal_in_pieces(struct sealer_pool *pool, struct blob_store *store, uint64_t size,
+                           const uint64_t *ends, size_t n)
+{
+    struct uuid part = uuid_new(), id = uuid_new();
+    struct seal_state state = {.chunks = 0};
+    struct blob_writer *w = NULL;
+    struct sealed sealed;
+    struct buf tail;
+    uint64_t written = 0;
+    buf_init(&tail, AGE_CHUNK_SIZE);
+    ck_assert_int_eq(blob_part_begin(store, &part, &w), ERR_OK);
+    for (size_t i = 0; i < n && ends[i] <= size; i++) {
+        piece_sealed(pool, w, &state, &tail, ends[i], NULL);
+        ck_assert_uint_eq(state.chunks * AGE_CHUNK_SIZE + tail.len, ends[i]);
+        ck_assert(tail.len > 0 || ends[i] == 0); /* what may be the last is never sealed */
+        written = blob_written(w);
+        ck_assert_uint_eq(written, state.chunks > 0 ? age_chunk_offset(state.chunks) : 0);
+        blob_writer_free(w);
+        ck_assert_int_eq(blob_part_resume(store, &part, written, &w), ERR_OK);
+    }
+    piece_sealed(pool, w, &state, &tail, size, &sealed);
+    ck_assert_uint_eq(sealed.size, size);
+    blob_publish_as(w, &id);
+    ck_assert_int_eq(blob_publish(w), ERR_OK);
+    check_opens(store, &id, size, &sealed);
+    blob_writer_free(w);
+    seal_state_clear(&state);
+    buf_clear(&tail);
+}
+
+START_TEST(a_payload_goes_on_where_it_rested)
+{
+    char path[] = "/tmp/seal-XXXXXX";
+    struct blob_store *store = store_make(path);
+    struct sealer_pool *pool = NULL;
+    ck_assert_int_eq(sealer_pool_new(1, 1, &pool), ERR_OK);
+    static const uint64_t ENDS[] = {0,      1,      65535,  65536,  65537,   65537,   131072,
+                                    200000, 262144, 262145, 524288, 1000000, 20000000};
+    static const uint64_t SIZES[] = {0,      1,      65536,  65537,   131072,
+                                     262144, 262145, 700000, 20000001};
+    for (size_t i = 0; i < ARRAY_LEN(SIZES); i++)
+        seal_in_pieces(pool, store, SIZES[i], ENDS, ARRAY_LEN(ENDS));
+    static const uint64_t BY_THE_WORKER[] = {12345678, 12345679, 30000000};
+    seal_in_pieces(pool, store, 41000000, BY_THE_WORKER, ARRAY_LEN(BY_THE_WORKER));
+    sealer_pool_free(pool);
+    blob_store_free(store);
+}
+END_TEST
+
+START_TEST(a_rest_that_cannot_be_written_is_none)
+{
+    char path[] = "/tmp/seal-XXXXXX";
+    struct blob_store *store = store_make(path);
+    struct sealer_pool *pool = NULL;
+    struct sealer *s = NULL;
+    struct blob_writer *w = NULL;
+    struct uuid part = uuid_new();
+    struct seal_state state = {.chunks = 0};
+    struct buf small;
+    static uint8_t data[100000];
+    buf_init(&small, 10);
+    ck_assert_int_eq(sealer_pool_new(1, 1, &pool), ERR_OK);
+    ck_assert_int_eq(sealer_take(pool, &s), ERR_OK);
+    ck_assert_int_eq(blob_part_begin(store, &part, &w), ERR_OK);
+    ck_assert_int_eq(seal_begin(s, KEY, NONCE, w), ERR_OK);
+    ck_assert_int_eq(seal_write(s, data, sizeof(data)), ERR_OK);
+    ck_assert_int_eq(seal_rest(s, &state, &small), ERR_TOO_LARGE);
+    ck_assert_ptr_null(state.plain.ctx);
+    ck_assert_int_eq(seal_begin(s, KEY, NONCE, NULL), ERR_OK); /* of use for another payload */
+    sealer_give(s);
+    blob_writer_free(w);
+    sealer_pool_free(pool);
+    blob_store_free(store);
+    buf_clear(&small);
+}
+END_TEST
+
 int main(void)
 {
     if (crypto_init() != ERR_OK)
         return EXIT_FAILURE;
     return SUITE_RUN("evidence/seal", every_boundary_opens_again, large_bodies_by_the_worker,
                      given_back_in_mid_upload, hash_only_and_sniffing,
-                     an_idle_sealer_remembers_no_key);
+                     an_idle_sealer_remembers_no_key, a_payload_goes_on_where_it_rested,
+                     a_rest_that_cannot_be_written_is_none);
 }
