@@ -166,6 +166,8 @@ enum err upload_write(struct upload *u, const void *data, size_t len)
 
 void upload_expect_digest(struct upload *u, const uint8_t sha256[32])
 {
+    if (u->rq.has_digest && !equal_constant_time(u->rq.digest, sha256, 32))
+        u->contradicted = true;
     u->rq.has_digest = true;
     memcpy(u->rq.digest, sha256, 32);
 }
@@ -211,7 +213,8 @@ static enum err bytes_check(struct upload *u)
         return refuse_because(REFUSAL_INVALID_REQUEST, "there is no kind");
     if (u->sealed.size == 0)
         return refuse(REFUSAL_FILE_EMPTY);
-    if (u->rq.has_digest && !equal_constant_time(u->rq.digest, u->sealed.sha256, 32))
+    bool differs = u->rq.has_digest && !equal_constant_time(u->rq.digest, u->sealed.sha256, 32);
+    if (u->contradicted || differs)
         return refuse(REFUSAL_DIGEST_MISMATCH);
     if (!u->repeat && !u->sniffed)
         TRY(upload_check_bytes_type(u));

@@ -44,7 +44,7 @@ struct upload;
 MUST_USE enum err upload_begin(struct evidence *ev, const struct principal *p,
                                const struct upload_request *rq, struct upload **out);
 MUST_USE enum err upload_write(struct upload *u, const void *data, size_t len);
-/* A digest that came behind the bytes. */
+/* A digest that came behind the bytes. Whatever was stated has to hold, also when another was. */
 void upload_expect_digest(struct upload *u, const uint8_t sha256[32]);
 /* What a form says behind its files; before upload_finish, and only once. Kind, assessment and the
  * recording's times are checked as upload_begin would have. */

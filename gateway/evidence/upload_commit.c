@@ -31,8 +31,10 @@ enum err upload_key_check(struct upload *u, struct db *db)
     if (found == ERR_NOT_FOUND)
         return ERR_OK;
     TRY(found);
+    if (uuid_parse(buf_text(&answer), &u->known_artefact) != ERR_OK)
+        return refuse(REFUSAL_KEY_REUSED); /* by a call that is no upload (replay.h) */
     u->repeat = true;
-    return uuid_parse(buf_text(&answer), &u->known_artefact);
+    return ERR_OK;
 }
 
 /* Same claim, kind, recording and bytes: the same request. */

@@ -1,5 +1,6 @@
 /* What the rooms of the intake share: upload.c (the road), upload_checks.c (the rules),
- * upload_commit.c (the record). Not for others.
+ * upload_commit.c (the record), upload_rest.c (an intake over several requests). Not for others
+ * but those of resumable.h.
  *
  * A check returns ERR_OK, a refusal, or trouble of ours; none of them changes more than the
  * members named beside it. */
@@ -23,18 +24,37 @@ struct upload {
     enum role role;
     bool reached; /* the caller may send to this claim: it may be named */
     bool counted, shared, key_held, repeat, sniffed, finished;
+    bool contradicted; /* more than one digest was stated, and not the same */
     struct running_ticket running;
     struct share_ticket share;
     uint64_t room_at;                /* bytes at which free space is looked at again */
     struct idempotency_record known; /* repeat mode */
     struct uuid known_artefact;
-    uint8_t *file_key; /* slab slot: file key[16] */
+    uint8_t *file_key; /* slab slot: file key[16] | payload nonce[16] */
     struct sealer *sealer;
     struct blob_writer *blob;
     struct sealed sealed;
     struct buf header;
     char key_id[KEY_ID_SIZE];
+
+    /* Over several requests: */
+    struct uuid session; /* named by the entry; nil: none */
+    bool is_part;        /* of a concatenation: bytes, not evidence yet */
+    uint64_t flushed;    /* bytes of the blob that are durable */
+    enum err (*also)(struct commit_tx *tx, struct upload *u, void *ctx); /* at the commit's end */
+    void *also_ctx;
 };
+
+/* --- upload.c ----------------------------------------------------------------------------- */
+
+/* Counts the refusal, tells the log, and passes `e` on. */
+MUST_USE enum err upload_refused(struct upload *u, enum err e);
+/* The checks of upload_begin, but for the Idempotency-Key; no bytes can come yet. */
+MUST_USE enum err upload_prepare(struct evidence *ev, const struct principal *p,
+                                 const struct upload_request *rq, bool is_part,
+                                 struct upload **out);
+/* Then: it is one of those that run, and has a sealer. */
+MUST_USE enum err upload_admit(struct upload *u);
 
 /* --- upload_checks.c ---------------------------------------------------------------------- */
 
@@ -65,7 +85,48 @@ MUST_USE enum err upload_key_take(struct upload *u);
 MUST_USE enum err upload_key_check(struct upload *u, struct db *db);
 /* The first answer again, or REFUSAL_KEY_REUSED. */
 MUST_USE enum err upload_answer_again(struct upload *u, struct upload_result *out);
-/* Header, flush, and the one transaction. */
+/* Header, flush, and the one transaction. ERR_UNAVAILABLE: perhaps it stands. */
 MUST_USE enum err upload_store(struct upload *u, struct upload_result *out);
+
+/* --- upload_rest.c ------------------------------------------------------------------------ */
+
+/* What is kept apart of an upload at rest, sealed under the intake key (crypto/wrap.h):
+ *
+ *     file key[16] | payload nonce[16] | bytes behind the last whole chunk[0..65536]
+ *     context: "evidence-gateway/upload-rest/1" | upload id[16] | part id[16] | chunks, u64
+ */
+enum {
+    REST_KEY = 0,
+    REST_NONCE = REST_KEY + AGE_FILE_KEY_SIZE,
+    REST_TAIL = REST_NONCE + AGE_NONCE_SIZE,
+    REST_MAX = REST_TAIL + AGE_CHUNK_SIZE
+};
+/* `plain` as above, a secret buffer. r: id, part, chunks. */
+MUST_USE enum err rest_seal(struct evidence *ev, const struct upload_record *r,
+                            const struct buf *plain, struct buf *sealed);
+/* ERR_CORRUPT: not this upload's, or of an intake key that is gone. */
+MUST_USE enum err rest_open(struct evidence *ev, const struct upload_record *r,
+                            const struct buf *sealed, struct buf *plain);
+/* A fresh key and no bytes: how an upload or a fresh part begins. */
+MUST_USE enum err rest_new(struct buf *plain);
+/* The payload key of an opened rest; the caller wipes it. */
+MUST_USE enum err rest_payload_key(const struct buf *plain, uint8_t out[AGE_PAYLOAD_KEY_SIZE]);
+
+/* What the process remembers of an upload at rest; no secret, no byte. */
+struct upload_memory {
+    struct seal_state seal;
+    bool sniffed;
+    char media_type[MEDIA_TYPE_MAX + 1];
+};
+void upload_memory_clear(struct upload_memory *m);
+DEFINE_AUTO_CLEAR(struct upload_memory, upload_memory_clear);
+
+/* Goes on behind what is at rest; uses `m` up. An upload that was admitted. */
+MUST_USE enum err upload_resume(struct upload *u, const struct upload_record *r,
+                                const struct buf *sealed, struct upload_memory *m);
+/* Seals the whole chunks and makes them durable; fills r->offset, r->chunks, and what is to be
+ * kept apart. The upload takes no more; free it. */
+MUST_USE enum err upload_rest(struct upload *u, struct upload_record *r, struct buf *sealed,
+                              struct upload_memory *m);
 
 #endif

@@ -67,7 +67,6 @@ static enum err head_fields(const struct http_exchange *x, struct upload_request
 {
     const char *type = http_header(x, "Content-Type");
     const char *disposition = http_header(x, "Content-Disposition");
-    const char *key = http_header(x, "Idempotency-Key");
     const char *coding = http_header(x, "Content-Encoding");
     if (coding && strcasecmp(coding, "identity") != 0)
         return refuse_because(REFUSAL_TYPE_NOT_ALLOWED,
@@ -78,12 +77,10 @@ static enum err head_fields(const struct http_exchange *x, struct upload_request
         return refuse_because(REFUSAL_TYPE_NOT_ALLOWED, "send the file itself as the body");
     if (disposition)
         TRY(field_disposition_filename(disposition, rq->filename, sizeof(rq->filename)));
-    if (key)
-        TRY(field_key_parse(key, rq->idempotency_key));
+    TRY(api_key(x, rq->idempotency_key));
     TRY(digest_field(http_header(x, "Repr-Digest"), rq));
     return digest_field(http_header(x, "Content-Digest"), rq);
 }
-_Static_assert((int)IDEMPOTENCY_KEY_MAX == (int)FIELD_KEY_MAX, "a key fits its record");
 
 static enum err request_read(const struct http_exchange *x, struct upload_request *rq)
 {
@@ -142,15 +139,24 @@ static void reply_created(struct http_exchange *x, const struct upload_result *r
     http_reply_json(x, 201, body);
 }
 
+/* A sender who hashes while sending states it behind the body. */
+static enum err trailer_digests(struct http_exchange *x, struct upload *upload)
+{
+    static const char *const NAMES[] = {"Repr-Digest", "Content-Digest"};
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+        struct upload_request trailer = {.has_digest = false};
+        TRY(digest_field(http_trailer(x, NAMES[i]), &trailer));
+        if (trailer.has_digest)
+            upload_expect_digest(upload, trailer.digest);
+    }
+    return ERR_OK;
+}
+
 void put_finish(struct http_exchange *x)
 {
-    struct upload_request trailer = {.has_digest = false};
     struct upload *upload = http_state(x);
     AUTO_FREE struct upload_result *result = calloc(1, sizeof(*result));
-    enum err e = result ? digest_field(http_trailer(x, "Repr-Digest"), &trailer)
-                        : err_set(ERR_NOMEM, "upload");
-    if (e == ERR_OK && trailer.has_digest)
-        upload_expect_digest(upload, trailer.digest);
+    enum err e = result ? trailer_digests(x, upload) : err_set(ERR_NOMEM, "upload");
     if (e == ERR_OK)
         e = upload_finish(upload, result);
     if (e != ERR_OK)

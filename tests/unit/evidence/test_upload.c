@@ -212,7 +212,36 @@ START_TEST(digests)
     ok(sha256_once("hello", 5, rq.digest));
     ok(send(&w, &ada, &rq, "hello", NULL));
     refused(REFUSAL_DIGEST_MISMATCH, send(&w, &ada, &rq, "hellO", NULL));
-    ck_nothing_left(&w, 1);
+
+    /* behind the bytes: each that was stated has to hold */
+    uint8_t right[32], wrong[32] = {7};
+    memcpy(right, rq.digest, sizeof(right));
+    const struct {
+        const uint8_t *head, *first, *second;
+        bool holds;
+    } STATED[] = {{NULL, right, right, true},    {right, right, NULL, true},
+                  {NULL, wrong, right, false},   {NULL, right, wrong, false},
+                  {wrong, right, right, false},  {right, NULL, wrong, false},
+                  {wrong, right, NULL, false}};
+    for (size_t i = 0; i < ARRAY_LEN(STATED); i++) {
+        AUTO(upload_free) struct upload *u = NULL;
+        struct upload_result r;
+        rq.has_digest = STATED[i].head != NULL;
+        if (rq.has_digest)
+            memcpy(rq.digest, STATED[i].head, 32);
+        ok(upload_begin(w.ev, &ada, &rq, &u));
+        ok(upload_write(u, "hello", 5));
+        if (STATED[i].first)
+            upload_expect_digest(u, STATED[i].first);
+        if (STATED[i].second)
+            upload_expect_digest(u, STATED[i].second);
+        if (!STATED[i].holds) {
+            refused(REFUSAL_DIGEST_MISMATCH, upload_finish(u, &r));
+            continue;
+        }
+        ok(upload_finish(u, &r));
+        buf_clear(&r.receipt);
+    }
     world_end(&w);
 }
 END_TEST
