@@ -163,6 +163,18 @@ static void body_begin(struct http_exchange *x)
     }
 }
 
+/* Where the address says so, a named method replaces the request's own (tus 1.0.0,
+ * X-HTTP-Method-Override). */
+static enum route_outcome find_route(struct http_exchange *x, const char *method)
+{
+    const struct router *router = x->server->router;
+    enum route_outcome outcome = router_find(router, method, &x->target, &x->match);
+    const char *instead =
+        x->match.method_override ? http_header(x, "X-HTTP-Method-Override") : NULL;
+
+    return instead != NULL ? router_find(router, instead, &x->target, &x->match) : outcome;
+}
+
 static enum MHD_Result at_head(struct http_exchange *x, const char *method, const char *version)
 {
     const struct http_limits *l = &x->server->config.limits;
@@ -181,7 +193,7 @@ static enum MHD_Result at_head(struct http_exchange *x, const char *method, cons
     e = target_parse(x->raw_target, &x->target);
     if (e != ERR_OK)
         return refuse_head(x, e);
-    outcome = router_find(x->server->router, method, &x->target, &x->match);
+    outcome = find_route(x, method);
     if (outcome != ROUTE_FOUND) {
         reply_unrouted(x, outcome);
         return settle_at_head(x);

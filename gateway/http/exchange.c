@@ -84,6 +84,11 @@ const char *http_method(const struct http_exchange *x)
     return x->head.method;
 }
 
+const char *http_allow(const struct http_exchange *x)
+{
+    return x->match.allow;
+}
+
 bool http_is_head(const struct http_exchange *x)
 {
     return strcmp(x->head.method, "HEAD") == 0;

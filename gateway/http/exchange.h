@@ -10,7 +10,8 @@
  * and frees what the route hung on the exchange.
  * Every handler that returned from handle/finish must have replied; if not, the server answers 500.
  *
- * Unknown paths answer 404, known paths with another method 405 with Allow; HEAD is routed to a GET row (reply body left out by the server).
+ * Unknown paths answer 404, known paths with another method 405 with Allow; HEAD is routed to a GET row where there is no HEAD row (the
+ * reply's body is left out by the server). A row for the method "*" takes what no other row of its address takes: its 405 is its own.
  */
 #ifndef GATEWAY_HTTP_EXCHANGE_H
 #define GATEWAY_HTTP_EXCHANGE_H
@@ -38,12 +39,14 @@ struct http_route {
     void (*finish)(struct http_exchange *x);
     void (*done)(struct http_exchange *x);
     const void *meta;     /* the route's own table row: http_route_of(x)->meta */
+    bool method_override; /* X-HTTP-Method-Override names the method of a request to this address */
 };
 
 /* What came in. Text is valid for the exchange's life; NULL when absent. */
 void *http_context(const struct http_exchange *x);
 const struct http_route *http_route_of(const struct http_exchange *x);
-const char *http_method(const struct http_exchange *x);        /* as sent: "HEAD" stays "HEAD" */
+const char *http_method(const struct http_exchange *x);        /* as sent: "HEAD" stays "HEAD", an override is not looked at */
+const char *http_allow(const struct http_exchange *x);         /* the methods of this address, as Allow lists them */
 bool http_is_head(const struct http_exchange *x);
 const char *http_path(const struct http_exchange *x);          /* decoded? no: raw, without the query */
 const char *http_param(const struct http_exchange *x, const char *name);  /* percent-decoded path segment; asserts the name is in the pattern */
@@ -76,7 +79,8 @@ void http_reply_header(struct http_exchange *x, const char *name, const char *va
 void http_reply_empty(struct http_exchange *x, int status);
 void http_reply_bytes(struct http_exchange *x, int status, const char *media_type, const void *data, size_t len); /* copies */
 void http_reply_json(struct http_exchange *x, int status, json_t *body); /* steals body; compact, Cache-Control: no-store */
-/* RFC 9457: {"type":"/problems/<name>","title":...,"status":...,"detail":...} plus members of `more` (stolen, may be NULL). */
+/* RFC 9457: {"type":"/problems/<name>","title":...,"status":...,"detail":...} plus members of `more` (stolen, may be NULL), which
+ * win: a "type" that is registered elsewhere. */
 void http_reply_problem(struct http_exchange *x, int status, const char *name, const char *title, const char *detail, json_t *more);
 
 /* A streamed reply: read fills up to `cap` bytes from absolute position `at` of this reply, returns the number, or -1 to cut the

@@ -13,8 +13,16 @@ enum { METHOD_LEN_MAX = 32, LENGTH_DIGITS_MAX = 19 };
 
 /* Fields of which a second one has no meaning, or two meanings. */
 static const char *const single_fields[] = {
-    "Content-Length", "Transfer-Encoding", "Host",          "Authorization",   "Content-Type",
-    "Range",          "If-Range",          "Content-Range", "Idempotency-Key",
+    "Content-Length",
+    "Transfer-Encoding",
+    "Host",
+    "Authorization",
+    "Content-Type",
+    "Range",
+    "If-Range",
+    "Content-Range",
+    "Idempotency-Key",
+    "X-HTTP-Method-Override",
 };
 
 /* What a trailer may not say: framing, routing, authority, the reading of the content (RFC
@@ -30,6 +38,7 @@ static const char *const head_only_fields[] = {
     "Range",
     "If-Range",
     "Idempotency-Key",
+    "X-HTTP-Method-Override",
     "Connection",
     "Trailer",
     "TE",

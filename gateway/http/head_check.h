@@ -1,7 +1,7 @@
 /* The strict head check: libmicrohttpd 0.9.75 accepts much that smuggles; we do not.
  *
  * Refused [400] with Connection: close: a header name that is not a token; a control character (or NUL, bare CR, LF) in a value or the target;
- * Content-Length, Transfer-Encoding, Host, Authorization, Content-Type, Range, If-Range, Content-Range or Idempotency-Key more than once; Content-Length together with
+ * Content-Length, Transfer-Encoding, Host, Authorization, Content-Type, Range, If-Range, Content-Range, Idempotency-Key or X-HTTP-Method-Override more than once; Content-Length together with
  * Transfer-Encoding; Transfer-Encoding other than exactly `chunked`, or on HTTP/1.0; a Content-Length that is not 1 to 19 digits;
  * HTTP/1.1 without Host; a target that does not begin with '/' (or is not "*" for OPTIONS); folded headers (a value holding what was a line break).
  * Pure functions over a list of pairs, so that they can be tested and fuzzed without a socket.

@@ -169,32 +169,53 @@ static void match_fill(const struct row *row, const struct target *t, struct rou
     }
 }
 
+/* How well a row's method answers the one that was asked for; 0: not at all. */
+enum { METHOD_ANY = 1, METHOD_STANDS_IN, METHOD_SAME, METHOD_GRADES };
+
+static int method_grade(const char *row, const char *asked)
+{
+    if (strcmp(row, asked) == 0)
+        return METHOD_SAME;
+    if (strcmp(row, "GET") == 0 && strcmp(asked, "HEAD") == 0)
+        return METHOD_STANDS_IN;
+    return strcmp(row, "*") == 0 ? METHOD_ANY : 0;
+}
+
+static void match_note(const struct row *row, struct route_match *out)
+{
+    const char *method = row->route->method;
+
+    out->method_override |= row->route->method_override;
+    if (strcmp(method, "*") != 0)
+        allow_add(out->allow, method);
+    if (strcmp(method, "GET") == 0)
+        allow_add(out->allow, "HEAD");
+}
+
 enum route_outcome router_find(const struct router *r, const char *method,
                                const struct target *target, struct route_match *out)
 {
-    const struct row *best = NULL, *best_get = NULL;
-    bool head = strcmp(method, "HEAD") == 0, known = false;
+    const struct row *best[METHOD_GRADES] = {NULL};
+    bool known = false;
 
     *out = (struct route_match){.route = NULL};
     for (size_t i = 0; i < r->n; i++) {
         const struct row *row = &r->rows[i];
+        int grade;
 
         if (!row_fits(row, target))
             continue;
         known = true;
-        allow_add(out->allow, row->route->method);
-        if (strcmp(row->route->method, "GET") == 0)
-            allow_add(out->allow, "HEAD");
-        if (strcmp(row->route->method, method) == 0 && (best == NULL || row_closer(row, best)))
-            best = row;
-        if (head && strcmp(row->route->method, "GET") == 0 &&
-            (best_get == NULL || row_closer(row, best_get)))
-            best_get = row;
+        match_note(row, out);
+        grade = method_grade(row->route->method, method);
+        if (best[grade] == NULL || row_closer(row, best[grade]))
+            best[grade] = row;
     }
-    if (best == NULL)
-        best = best_get;
-    if (best == NULL)
-        return known ? ROUTE_WRONG_METHOD : ROUTE_UNKNOWN;
-    match_fill(best, target, out);
-    return ROUTE_FOUND;
+    for (int grade = METHOD_SAME; grade >= METHOD_ANY; grade--) {
+        if (best[grade] == NULL)
+            continue;
+        match_fill(best[grade], target, out);
+        return ROUTE_FOUND;
+    }
+    return known ? ROUTE_WRONG_METHOD : ROUTE_UNKNOWN;
 }

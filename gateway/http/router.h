@@ -25,9 +25,10 @@ struct route_match {
     size_t name_lens[HTTP_PARAMS_MAX];
     const char *values[HTTP_PARAMS_MAX]; /* into the target */
     size_t n_params;
-    char allow[ROUTER_ALLOW_MAX]; /* ROUTE_WRONG_METHOD: the value of Allow */
+    char allow[ROUTER_ALLOW_MAX]; /* the value of Allow, unless ROUTE_UNKNOWN */
+    bool method_override;         /* a row of this address says so */
 };
-/* HEAD finds a GET row where there is no HEAD row. */
+/* HEAD finds a GET row where there is no HEAD row; then any method finds a row for "*". */
 enum route_outcome router_find(const struct router *r, const char *method,
                                const struct target *target, struct route_match *out);
 

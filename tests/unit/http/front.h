@@ -171,6 +171,16 @@ static void count_finish(struct http_exchange *x)
     http_reply_json(x, 201, json_pack("{s:I}", "bytes", (json_int_t)atomic_load(&seen.bytes)));
 }
 
+/* Method as sent, the row's, and what the address allows. */
+static void which(struct http_exchange *x)
+{
+    char text[256];
+
+    (void)snprintf(text, sizeof(text), "%s as %s of %s", http_method(x),
+                   http_route_of(x)->method, http_allow(x));
+    http_reply_bytes(x, 200, "text/plain", text, strlen(text));
+}
+
 static void refuse_begin(struct http_exchange *x)
 {
     struct piece_of_pattern *p = calloc(1, sizeof(*p));
@@ -212,6 +222,17 @@ static const struct http_route test_routes[] = {
      .piece = count_piece,
      .finish = count_finish,
      .done = done},
+    {.method = "PATCH",
+     .pattern = "/which",
+     .name = "w1",
+
+     .handle = which},
+    {.method = "GET", .pattern = "/which", .name = "w2", .handle = which},
+    {.method = "*",
+     .pattern = "/which",
+     .name = "w3",
+     .handle = which,
+     .method_override = true},
     {.method = "PUT",
      .pattern = "/refuse",
      .name = "refuse",

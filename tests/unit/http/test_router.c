@@ -17,6 +17,9 @@ static const struct http_route routes[] = {
     {.method = "GET", .pattern = "/tile/{path...}", .name = "tile"},
     {.method = "HEAD", .pattern = "/uploads/{id}", .name = "upload.head"},
     {.method = "GET", .pattern = "/uploads/{id}", .name = "upload.get"},
+    {.method = "PATCH", .pattern = "/parcels/{id}", .name = "parcel.change"},
+    {.method = "GET", .pattern = "/parcels/{id}", .name = "parcel"},
+    {.method = "*", .pattern = "/parcels/{id}", .name = "parcel.any", .method_override = true},
 };
 
 static struct target target;
@@ -75,12 +78,31 @@ START_TEST(routes_are_found)
         {"POST", "/claims/7", "405 GET, HEAD, PATCH"},
         {"PUT", "/claims/special", "405 GET, HEAD, PATCH, DELETE"},
         {"POST", "/uploads/1", "405 HEAD, GET"},
+        {"PATCH", "/parcels/1", "parcel.change"},
+        {"HEAD", "/parcels/1", "parcel"},
+        {"PUT", "/parcels/1", "parcel.any"},
+        {"*", "/parcels/1", "parcel.any"},
+        {"PUT", "/parcels", "404"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         ck_assert_msg(strcmp(route(rows[i].method, rows[i].target), rows[i].want) == 0,
                       "%s %s: %s", rows[i].method, rows[i].target,
                       route(rows[i].method, rows[i].target));
+    target_clear(&target);
+}
+END_TEST
+
+START_TEST(an_address_tells_its_methods)
+{
+    ck_assert_str_eq(route("PUT", "/parcels/1"), "parcel.any");
+    ck_assert_str_eq(match.allow, "PATCH, GET, HEAD");
+    ck_assert(match.method_override);
+    ck_assert_str_eq(route("PATCH", "/parcels/1"), "parcel.change");
+    ck_assert(match.method_override);
+    ck_assert_str_eq(route("GET", "/uploads/1"), "upload.get");
+    ck_assert_str_eq(match.allow, "HEAD, GET");
+    ck_assert(!match.method_override);
     target_clear(&target);
 }
 END_TEST
@@ -155,6 +177,7 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN("http/router", routes_are_found, parameters_are_decoded_once,
-                     queries_are_decoded_in_order, hostile_targets_are_refused);
+    return SUITE_RUN("http/router", routes_are_found, an_address_tells_its_methods,
+                     parameters_are_decoded_once, queries_are_decoded_in_order,
+                     hostile_targets_are_refused);
 }

@@ -76,6 +76,42 @@ START_TEST(routing_answers)
 }
 END_TEST
 
+START_TEST(a_method_may_be_named_where_the_address_says_so)
+{
+    static const struct {
+        const char *line, *instead, *want;
+    } rows[] = {
+        {"GET /which", NULL, "GET as GET of PATCH, GET, HEAD"},
+        {"POST /which", NULL, "POST as * of PATCH, GET, HEAD"},
+        {"POST /which", "PATCH", "POST as PATCH of PATCH, GET, HEAD"},
+        {"POST /which", "GET", "POST as GET of PATCH, GET, HEAD"},
+        {"GET /which", "PATCH", "GET as PATCH of PATCH, GET, HEAD"},
+        {"PATCH /which", "patch", "PATCH as * of PATCH, GET, HEAD"},
+        {"GET /which", "", "GET as * of PATCH, GET, HEAD"},
+        {"GET /hello", "DELETE", "hello"},
+        {"POST /hello", "GET", "method-not-allowed"},
+        {"GET /which", "GET\r\nX-HTTP-Method-Override: GET", "more than once"},
+    };
+    struct http_server_config config = front_config();
+
+    front_start(&config);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char request[256];
+        char *reply;
+
+        (void)snprintf(request, sizeof(request),
+                       "%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s%s%s\r\n",
+                       rows[i].line, rows[i].instead ? "X-HTTP-Method-Override: " : "",
+                       rows[i].instead ? rows[i].instead : "", rows[i].instead ? "\r\n" : "");
+        reply = ask_text(request);
+        ck_assert_msg(strstr(reply, rows[i].want) != NULL, "%s %s: %s", rows[i].line,
+                      rows[i].instead, reply);
+        free(reply);
+    }
+    front_stop();
+}
+END_TEST
+
 START_TEST(bodies_are_collected_up_to_their_limit)
 {
     struct http_server_config config = front_config();
@@ -516,8 +552,9 @@ int main(void)
 {
     return SUITE_RUN(
         "http/server", replies_carry_the_protective_headers, routing_answers,
-        bodies_are_collected_up_to_their_limit, a_streamed_body_arrives_whole,
-        a_truncated_body_never_finishes, a_refusal_within_the_cap_keeps_the_connection,
+        a_method_may_be_named_where_the_address_says_so, bodies_are_collected_up_to_their_limit,
+        a_streamed_body_arrives_whole, a_truncated_body_never_finishes,
+        a_refusal_within_the_cap_keeps_the_connection,
         a_refusal_past_the_cap_reaches_a_client_that_still_sends,
         a_bad_head_with_a_body_behind_it_is_answered,
         who_waits_for_continue_is_refused_without_it, a_late_refusal_drains_or_cuts,
