@@ -152,7 +152,7 @@ static MUST_USE enum err verify_signature(const struct attempt *t, const struct 
 }
 
 static MUST_USE enum err verify_token(const struct attempt *t, const char *token, size_t len,
-                                      struct cached *out)
+                                      struct cached *out, bool *expired)
 {
     AUTO(json_free) json_t *claims = NULL;
     struct jwt_head head;
@@ -168,6 +168,7 @@ static MUST_USE enum err verify_token(const struct attempt *t, const char *token
     TRY(jwt_head_check(&head, &issuer->config));
     TRY(verify_signature(t, &head, issuer, &claims, &generation));
     TRY(jwt_claims_check(claims, &issuer->config, t->wall_us, &read));
+    *expired = read.expired;
     until = read.principal.expires_at + issuer->config.leeway_s * MICROS_PER_SECOND;
     *out = (struct cached){.principal = read.principal,
                            .source = (size_t)(issuer - t->a->issuers),
@@ -196,21 +197,25 @@ static MUST_USE enum err by_token(const struct attempt *t, const char *token, si
     const void *part = token;
     struct cache_key key;
     struct cached found;
-    bool good = false;
+    bool good = false, over = false, expired = false;
 
     if (len > JWS_MAX)
         return auth_refuse(AUTH_INVALID_TOKEN, "token: too long");
     TRY(cache_key_of(t->a->tokens, &part, &len, 1, &key));
     if (cache_get(t->a->tokens, &key, &found)) {
-        if (cached_over(&found, t->wall_us, t->steady_ms))
-            return auth_refuse(AUTH_INVALID_TOKEN, "token: expired");
+        over = cached_over(&found, t->wall_us, t->steady_ms);
         TRY(still_good(t, &found, &good));
     }
     if (!good) {
-        TRY(verify_token(t, token, len, &found));
-        cache_put(t->a->tokens, &key, &found);
+        TRY(verify_token(t, token, len, &found, &expired));
+        over |= expired;
+        if (!over)
+            cache_put(t->a->tokens, &key, &found);
     }
     TRY(check_binding(t, &found));
+    if (over)
+        return auth_refuse(found.principal.roles != 0 ? AUTH_EXPIRED : AUTH_INVALID_TOKEN,
+                           "token: expired");
     if (found.principal.roles == 0)
         return auth_refuse(AUTH_INSUFFICIENT, "token: no role of ours, or not the scope");
     *out = found.principal;

@@ -71,7 +71,14 @@ struct auth_der { /* a certificate as the peer sent it */
     const uint8_t *data;
     size_t len;
 };
-enum auth_failure { AUTH_MISSING, AUTH_INVALID_REQUEST, AUTH_INVALID_TOKEN, AUTH_INSUFFICIENT };
+enum auth_failure {
+    AUTH_MISSING,
+    AUTH_INVALID_REQUEST,
+    AUTH_INVALID_TOKEN,
+    AUTH_INSUFFICIENT,
+    AUTH_EXPIRED /* a token of which everything holds, signature, binding and role, but its time
+                  */
+};
 /* authorization: the header's value or NULL. chain: leaf first, n may be 0.
  * ERR_UNAUTHENTICATED with detail = enum auth_failure (+1, so that 0 means none);
  * ERR_UNAVAILABLE when the key set cannot be had at all, or when the token names a key that is

@@ -131,7 +131,7 @@ static bool read_time(const json_t *claims, const char *name, int64_t *out_us)
 }
 
 static MUST_USE enum err check_times(const json_t *claims, const struct issuer_config *issuer,
-                                     int64_t now_us, struct principal *out)
+                                     int64_t now_us, struct jwt_claims *out)
 {
     int64_t leeway = issuer->leeway_s * MICROS_PER_SECOND;
     int64_t issued, expires, not_before = 0;
@@ -142,11 +142,10 @@ static MUST_USE enum err check_times(const json_t *claims, const struct issuer_c
         return invalid("token: a malformed time");
     if (expires <= issued || expires - issued > issuer->max_lifetime_s * MICROS_PER_SECOND)
         return invalid("token: its lifetime is not allowed");
-    if (now_us >= expires + leeway)
-        return invalid("token: expired");
     if (issued > now_us + leeway || not_before > now_us + leeway)
         return invalid("token: not valid yet");
-    out->expires_at = expires;
+    out->expired = now_us >= expires + leeway;
+    out->principal.expires_at = expires;
     return ERR_OK;
 }
 
@@ -253,7 +252,7 @@ enum err jwt_claims_check(const json_t *claims, const struct issuer_config *issu
 {
     *out = (struct jwt_claims){.bound = false};
     TRY(check_names(claims, issuer, &out->principal));
-    TRY(check_times(claims, issuer, now_us, &out->principal));
+    TRY(check_times(claims, issuer, now_us, out));
     TRY(check_confirmation(claims, out));
     TRY(read_roles(claims, issuer, &out->principal.roles));
     if (!has_scope(claims, issuer->required_scope))

@@ -20,7 +20,8 @@ struct jwt_head { /* borrows the token's text */
 };
 struct jwt_claims {
     struct principal principal;
-    bool bound; /* only with the certificate of this thumbprint */
+    bool expired; /* told, not refused: whether all else holds is seen later */
+    bool bound;   /* only with the certificate of this thumbprint */
     uint8_t thumbprint[SHA256_SIZE];
 };
 
@@ -28,7 +29,8 @@ struct jwt_claims {
 MUST_USE enum err jwt_head_read(const char *token, size_t len, struct jwt_head *out);
 MUST_USE enum err jwt_head_check(const struct jwt_head *h, const struct issuer_config *issuer);
 /* The verified claims. A token that holds but gives too little (no role of ours, no scope):
- * ERR_OK with principal.roles 0, so that its binding is checked first. */
+ * ERR_OK with principal.roles 0, so that its binding is checked first; one that is over by
+ * now_us: ERR_OK with `expired`, likewise. */
 MUST_USE enum err jwt_claims_check(const json_t *claims, const struct issuer_config *issuer,
                                    int64_t now_us, struct jwt_claims *out);
 

@@ -76,5 +76,6 @@ static inline enum err try_claims(json_t *claims)
 }
 
 #define bad_token(words, expr) refuses(AUTH_INVALID_TOKEN, words, expr)
+#define expired_token(expr) refuses(AUTH_EXPIRED, "expired", expr)
 
 #endif
