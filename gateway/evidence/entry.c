@@ -53,6 +53,11 @@ void entry_claim(json_t *entry, const struct uuid *claim)
     put_id(entry, "claim", claim);
 }
 
+void entry_upload(json_t *entry, const struct uuid *upload)
+{
+    put_id(entry, "upload", upload);
+}
+
 void entry_artefact(json_t *entry, const struct artefact_record *a)
 {
     put_id(entry, "artefact", &a->id);

@@ -16,6 +16,7 @@
  * by itself. */
 json_t *entry_new(const char *action, const struct principal *p, enum role role);
 void entry_claim(json_t *entry, const struct uuid *claim);
+void entry_upload(json_t *entry, const struct uuid *upload); /* over several requests */
 void entry_artefact(json_t *entry,
                     const struct artefact_record *a); /* id, claim, kind, harmful */
 /* Appends an entry about an artefact once for each claim it stands linked to, so that each of

@@ -34,6 +34,13 @@ enum err evidence_commit(struct evidence *ev, enum err (*apply)(struct commit_tx
     return committer_run(ev->parts.committer, &job);
 }
 
+enum err evidence_keep(struct evidence *ev, enum err (*apply)(struct commit_tx *, void *),
+                       void *ctx)
+{
+    struct commit_job job = {.apply = apply, .ctx = ctx, .unlogged = true};
+    return committer_run(ev->parts.committer, &job);
+}
+
 enum err evidence_unsigned(enum err e)
 {
     return e == ERR_NOT_FOUND
@@ -158,8 +165,7 @@ void evidence_tick(struct evidence *ev)
 {
     closing_ended(ev, false);
     denial_flush(ev, false);
-    struct commit_job job = {.apply = sweep_keys, .unlogged = true};
-    enum err e = committer_run(ev->parts.committer, &job);
+    enum err e = evidence_keep(ev, sweep_keys, NULL);
     if (e != ERR_OK)
         log_event(LOG_WARN, "idempotency.sweep_failed", log_err(e));
 }

@@ -26,7 +26,8 @@ struct evidence {
     pthread_rwlock_t keyring_lock; /* held for copies only */
     struct keyring keyring;
 
-    struct key_slab *keys; /* payload keys of uploads and read sessions */
+    struct key_slab *keys;     /* payload keys of uploads and read sessions */
+    struct secret *intake_key; /* of what uploads at rest keep apart */
     struct sealer_pool *sealers;
     struct opener_pool *openers;
     struct session_table *sessions;
@@ -50,6 +51,9 @@ bool person_is(const struct person *a, const struct principal *p);
 MUST_USE enum err evidence_commit(struct evidence *ev,
                                   enum err (*apply)(struct commit_tx *, void *), void *ctx,
                                   struct blob_writer *blob);
+/* The same without an entry: no checkpoint is waited for. */
+MUST_USE enum err evidence_keep(struct evidence *ev,
+                                enum err (*apply)(struct commit_tx *, void *), void *ctx);
 
 /* The receipt of an entry that is committed. ERR_UNAVAILABLE while no checkpoint covers it: the
  * signer was away, and the next batch will see to it. */

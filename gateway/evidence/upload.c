@@ -54,12 +54,20 @@ static enum err sealing_start(struct upload *u)
     return e;
 }
 
+/* What a form has not said of a recording, it may say behind the file. */
+static bool recording_is_told(const struct upload *u)
+{
+    const struct upload_request *rq = &u->rq;
+    return !rq->described_later || (rq->has_assessment && rq->recording_started_at != 0 &&
+                                    rq->recording_stopped_at != 0);
+}
+
 static enum err described_check(struct upload *u)
 {
-    if (u->rq.described_later)
+    if (u->rq.described_later && !u->rq.kind[0])
         return upload_check_any_kind(u);
     TRY(upload_check_kind(u));
-    return upload_check_recording_times(u);
+    return recording_is_told(u) ? upload_check_recording_times(u) : ERR_OK;
 }
 
 static enum err checks_at_start(struct upload *u)
@@ -74,7 +82,7 @@ static enum err checks_at_start(struct upload *u)
     TRY(upload_key_check(u, db));
     if (u->repeat)
         return ERR_OK; /* the first answer stands, whatever has become of it */
-    if (u->kind)
+    if (u->kind && recording_is_told(u))
         TRY(upload_check_recording(u, db, &verdict));
     u->room_at = ROOM_EVERY;
     return upload_check_room(u->ev, u->rq.length);
@@ -104,7 +112,7 @@ static void note_refused(struct upload *u, enum refusal why)
     denial_note(u->ev, entry);
 }
 
-static enum err refused(struct upload *u, enum err e)
+enum err upload_refused(struct upload *u, enum err e)
 {
     struct err_info why;
     err_save(e, &why);
@@ -114,32 +122,96 @@ static enum err refused(struct upload *u, enum err e)
     return err_restore(&why);
 }
 
-enum err upload_begin(struct evidence *ev, const struct principal *p,
-                      const struct upload_request *rq, struct upload **out)
+static enum err upload_make(struct evidence *ev, const struct principal *p,
+                            const struct upload_request *rq, struct upload **out)
 {
-    AUTO(upload_free) struct upload *u = calloc(1, sizeof(*u));
+    struct upload *u = calloc(1, sizeof(*u));
     if (!u)
         return err_set(ERR_NOMEM, "upload");
     u->ev = ev;
     u->principal = *p;
     u->rq = *rq;
     buf_init(&u->header, AGE_HEADER_MAX);
+    *out = u;
+    return ERR_OK;
+}
+
+static enum err share_admit(struct upload *u)
+{
+    atomic_fetch_add(&u->ev->uploads_now, 1);
+    u->counted = true;
+    enum err e = share_take(u->ev->upload_shares, &u->principal, &u->share);
+    if (e != ERR_OK)
+        return upload_refused(u, e);
+    u->shared = true;
+    return ERR_OK;
+}
+
+enum err upload_begin(struct evidence *ev, const struct principal *p,
+                      const struct upload_request *rq, struct upload **out)
+{
+    AUTO(upload_free) struct upload *u = NULL;
+    TRY(upload_make(ev, p, rq, &u));
     enum err e = checks_at_start(u);
     if (e != ERR_OK)
-        return refused(u, e);
+        return upload_refused(u, e);
     artefact_describe(u);
     if (u->kind)
         artefact_classify(u);
-    atomic_fetch_add(&ev->uploads_now, 1);
-    u->counted = true;
-    e = share_take(ev->upload_shares, p, &u->share);
-    if (e != ERR_OK)
-        return refused(u, e);
-    u->shared = true;
+    TRY(share_admit(u));
     TRY(sealing_start(u));
     *out = TAKE(u);
     return ERR_OK;
 }
+
+/* --- the beginning of one over several requests ------------------------------------------- */
+
+static enum err checks_of_evidence(struct upload *u, struct db *db)
+{
+    enum recording_verdict verdict;
+    TRY(upload_check_kind(u));
+    TRY(upload_check_recording_times(u));
+    return upload_check_recording(u, db, &verdict);
+}
+
+static enum err checks_prepared(struct upload *u)
+{
+    AUTO(db_read_end) struct db *db = NULL;
+    TRY(db_read_begin(u->ev->parts.db, &db));
+    if (!u->is_part || !uuid_is_nil(&u->rq.claim)) {
+        TRY(upload_check_authority(u, db));
+        u->reached = true;
+    }
+    TRY(u->is_part ? upload_check_any_kind(u) : checks_of_evidence(u, db));
+    u->room_at = ROOM_EVERY;
+    return upload_check_room(u->ev, u->rq.length);
+}
+
+enum err upload_prepare(struct evidence *ev, const struct principal *p,
+                        const struct upload_request *rq, bool is_part, struct upload **out)
+{
+    AUTO(upload_free) struct upload *u = NULL;
+    TRY(upload_make(ev, p, rq, &u));
+    u->is_part = is_part;
+    if (u->rq.length == 0)
+        u->rq.length = -1; /* that it is empty is found at its end */
+    enum err e = checks_prepared(u);
+    if (e != ERR_OK)
+        return upload_refused(u, e);
+    artefact_describe(u);
+    if (u->kind)
+        artefact_classify(u);
+    *out = TAKE(u);
+    return ERR_OK;
+}
+
+enum err upload_admit(struct upload *u)
+{
+    TRY(share_admit(u));
+    return sealer_take(u->ev->sealers, &u->sealer);
+}
+
+/* --- the bytes ---------------------------------------------------------------------------- */
 
 static enum err write_checked(struct upload *u, const void *data, size_t len)
 {
@@ -152,7 +224,7 @@ static enum err write_checked(struct upload *u, const void *data, size_t len)
                               0)); /* others write too, and a length need not be stated */
     }
     TRY(seal_write(u->sealer, data, len));
-    if (head_was_short && u->artefact.size >= SNIFF_HEAD_MAX && !u->repeat)
+    if (head_was_short && u->artefact.size >= SNIFF_HEAD_MAX && !u->repeat && !u->is_part)
         TRY(upload_check_bytes_type(u));
     return ERR_OK;
 }
@@ -161,7 +233,7 @@ enum err upload_write(struct upload *u, const void *data, size_t len)
 {
     atomic_fetch_add(&u->ev->bytes_in, len);
     enum err e = write_checked(u, data, len);
-    return e == ERR_OK ? ERR_OK : refused(u, e);
+    return e == ERR_OK ? ERR_OK : upload_refused(u, e);
 }
 
 void upload_expect_digest(struct upload *u, const uint8_t sha256[32])
@@ -200,7 +272,7 @@ enum err upload_describe(struct upload *u, const struct upload_request *later)
     u->rq.recording_stopped_at = later->recording_stopped_at;
     enum err e = describe_checked(u);
     if (e != ERR_OK)
-        return refused(u, e);
+        return upload_refused(u, e);
     artefact_classify(u);
     return ERR_OK;
 }
@@ -233,7 +305,7 @@ enum err upload_finish(struct upload *u, struct upload_result *out)
 {
     enum err e = finish_checked(u, out);
     if (e != ERR_OK)
-        return refused(u, e);
+        return upload_refused(u, e);
     buf_init(&out->receipt, RECEIPT_MAX);
     return evidence_receipt(u->ev, out->artefact.ledger_index, &out->receipt);
 }
@@ -243,7 +315,7 @@ void upload_free(struct upload *u)
     if (!u)
         return;
     sealer_give(u->sealer);
-    blob_writer_free(u->blob); /* unpublished: discarded */
+    blob_writer_free(u->blob); /* unpublished: discarded, but for a part */
     if (u->file_key)
         key_slab_give(u->ev->keys, u->file_key);
     if (u->key_held)

@@ -131,23 +131,24 @@ enum err upload_check_room(struct evidence *ev, int64_t length)
     return bytes < wanted || inodes < 16 ? refuse(REFUSAL_STORAGE_FULL) : ERR_OK;
 }
 
-enum err upload_check_bytes_type(struct upload *u)
+enum err upload_check_known_type(const struct upload *u)
 {
-    char type[SNIFF_TYPE_MAX + 1];
-    u->sniffed = true;
-    TRY(seal_sniff(u->sealer, type));
+    const char *type = u->artefact.media_type;
+    if (!u->sniffed)
+        return ERR_OK;
     if (u->kind)
         TRY(type_check(u, type));
     if (type_is_stated(u) && strcmp(type, u->rq.media_type) != 0)
         return refuse_because(REFUSAL_TYPE_NOT_ALLOWED,
                               "The selected file is not what it is called: it looks like %s",
                               type);
-    memcpy(u->artefact.media_type, type, sizeof(u->artefact.media_type));
     return ERR_OK;
 }
-_Static_assert((int)SNIFF_TYPE_MAX == (int)MEDIA_TYPE_MAX, "a sniffed type fits a record");
 
-enum err upload_check_known_type(const struct upload *u)
+enum err upload_check_bytes_type(struct upload *u)
 {
-    return u->sniffed ? type_check(u, u->artefact.media_type) : ERR_OK;
+    u->sniffed = true;
+    TRY(seal_sniff(u->sealer, u->artefact.media_type));
+    return upload_check_known_type(u);
 }
+_Static_assert((int)SNIFF_TYPE_MAX == (int)MEDIA_TYPE_MAX, "a sniffed type fits a record");

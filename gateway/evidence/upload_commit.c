@@ -106,6 +106,8 @@ static enum err upload_log(struct upload *u, struct commit_tx *tx)
         uuid_format(&u->rq.assessment, id);
         json_put_text(entry, "assessment", id);
     }
+    if (!uuid_is_nil(&u->session))
+        entry_upload(entry, &u->session);
     struct ledger_ref ref;
     TRY(ledger_append(tx, entry, &ref));
     a->ledger_index = ref.index;
@@ -144,7 +146,8 @@ static enum err upload_apply(struct commit_tx *tx, void *ctx)
     struct link_record link = {
         .artefact = a->id, .claim = a->claim, .by = a->uploader, .created_at = a->received_at};
     TRY(link_insert(db, &link));
-    return key_remember(u, db);
+    TRY(key_remember(u, db));
+    return u->also ? u->also(tx, u, u->also_ctx) : ERR_OK;
 }
 
 static enum err header_make(struct upload *u)
@@ -168,6 +171,10 @@ enum err upload_store(struct upload *u, struct upload_result *out)
     u->artefact.sealed_size = u->sealed.sealed_size;
     memcpy(u->artefact.sha256, u->sealed.sha256, 32);
     memcpy(u->artefact.sealed_sha256, u->sealed.checksum, 32);
+    if (u->also) { /* it began long ago: lists show first what came last */
+        u->artefact.id = uuid_new();
+        blob_publish_as(u->blob, &u->artefact.id);
+    }
     TRY(header_make(u));
     TRY(blob_flush(u->blob));
     TRY(evidence_commit(u->ev, upload_apply, u, u->blob));

@@ -41,7 +41,8 @@ struct upload {
     struct uuid session; /* named by the entry; nil: none */
     bool is_part;        /* of a concatenation: bytes, not evidence yet */
     uint64_t flushed;    /* bytes of the blob that are durable */
-    enum err (*also)(struct commit_tx *tx, struct upload *u, void *ctx); /* at the commit's end */
+    enum err (*also)(struct commit_tx *tx, struct upload *u,
+                     void *ctx); /* at the commit's end */
     void *also_ctx;
 };
 
