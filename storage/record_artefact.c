@@ -6,6 +6,8 @@
  */
 #include "storage/record.h"
 
+#include "crypto/digest.h"
+
 #include <string.h>
 
 static const char *const status_names[] = {
@@ -33,8 +35,9 @@ enum err artefact_status_parse(const char *name, enum artefact_status *out)
     return err_set(ERR_INVALID, "there is no such status");
 }
 
-#define COLUMNS                                                                                \
-    "a.id, a.claim, a.kind, a.status, a.status_reason, a.harmful, a.filename, a.description,"  \
+#define COLUMNS "a.id, " COLUMNS_BUT_ID
+#define COLUMNS_BUT_ID                                                                         \
+    "a.claim, a.kind, a.status, a.status_reason, a.harmful, a.filename, a.description,"        \
     " a.media_type, a.size, a.sealed_size, a.sha256, a.sealed_sha256, a.uploader_issuer,"      \
     " a.uploader_subject, a.uploader_role, a.received_at, a.assessment,"                       \
     " a.recording_started_at, a.recording_stopped_at, a.ledger_index"
@@ -202,6 +205,27 @@ enum err artefact_list(struct db *db, const struct uuid *claim, const struct art
     bind_uuid(&s, claim);
     bind_before(&s, after);
     bind_conditions(&s, f);
+    return record_page(&s, read_artefact, out, sizeof(*out), max, n);
+}
+
+/* Two walks, each along its own index and newest first, that meet in one list: a claim's own
+ * artefacts by their digest, and the few that were linked to it from elsewhere. */
+enum err artefact_list_same(struct db *db, const struct uuid *claim, const uint8_t sha256[32],
+                            struct artefact_record *out, size_t max, size_t *n)
+{
+    AUTO_CLEAR(statement_end) struct statement s;
+
+    TRY(statement_begin(
+        &s, db,
+        "SELECT " COLUMNS " FROM artefacts a WHERE a.claim = ?1 AND a.sha256 = ?2"
+        " AND EXISTS(SELECT 1 FROM artefact_links l WHERE l.claim = ?1 AND l.artefact = a.id"
+        " AND l.removal = 0)"
+        " UNION ALL SELECT l.artefact, " COLUMNS_BUT_ID
+        " FROM artefact_links l CROSS JOIN artefacts a ON a.id = l.artefact"
+        " WHERE l.claim = ?1 AND l.elsewhere = 1 AND l.removal = 0 AND a.sha256 = ?2"
+        " ORDER BY 1 DESC LIMIT ?3"));
+    bind_uuid(&s, claim);
+    bind_blob(&s, sha256, SHA256_SIZE);
     return record_page(&s, read_artefact, out, sizeof(*out), max, n);
 }
 

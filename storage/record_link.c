@@ -1,6 +1,7 @@
 /* Links between artefacts and claims. Invariants: at most one stands for a pair (`removal` 0 is
  * part of the key); a removed one keeps its row and its reason; an artefact has at most
- * LINKS_MAX standing, so that link_list is never a part. */
+ * LINKS_MAX standing, so that link_list is never a part; `elsewhere` says that the artefact was
+ * sent to another claim than the link's, which never changes. */
 #include "storage/record.h"
 
 static enum err room_for_another(struct db *db, const struct uuid *artefact)
@@ -26,7 +27,10 @@ enum err link_insert(struct db *db, const struct link_record *l)
     AUTO_CLEAR(statement_end) struct statement s = {.handle = NULL};
 
     TRY(room_for_another(db, &l->artefact));
-    TRY(statement_begin(&s, db, "INSERT INTO artefact_links VALUES(?, ?, 0, ?, ?, ?, ?, 0)"));
+    TRY(statement_begin(
+        &s, db,
+        "INSERT INTO artefact_links VALUES(?1, ?2, 0, ?3, ?4, ?5, ?6, 0,"
+        " coalesce((SELECT a.claim IS NOT ?1 FROM artefacts a WHERE a.id = ?2), 0))"));
     bind_uuid(&s, &l->claim);
     bind_uuid(&s, &l->artefact);
     bind_text(&s, l->reason);

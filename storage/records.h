@@ -101,7 +101,7 @@ MUST_USE enum err artefact_list(struct db *db, const struct uuid *claim, const s
 MUST_USE enum err artefact_list_assessment(struct db *db, const struct uuid *assessment, const struct uuid *after, struct artefact_record *out, size_t max, size_t *n); /* newest first */
 /* All of them in id order, for scrub. */
 MUST_USE enum err artefact_each(struct db *db, const struct uuid *after, struct artefact_record *out, size_t max, size_t *n);
-/* Those with these bytes that were sent to the claim or stand linked to it, newest first. */
+/* Those with these bytes that stand linked to the claim, be it that they were sent to it (the link is theirs from the start), newest first. */
 MUST_USE enum err artefact_list_same(struct db *db, const struct uuid *claim, const uint8_t sha256[32], struct artefact_record *out, size_t max, size_t *n);
 MUST_USE enum err artefact_exists(struct db *db, const struct uuid *id, bool *out);
 
@@ -197,15 +197,16 @@ MUST_USE enum err upload_record_sealed(struct db *db, const struct uuid *id, str
 /* state, reason, artefact, updated_at; the sealed rest goes where the state is not OPEN or WHOLE. ERR_CONFLICT if it is not in `from`. */
 MUST_USE enum err upload_record_change(struct db *db, const struct upload_record *u, enum upload_state from);
 MUST_USE enum err upload_record_due(struct db *db, int64_t now, struct upload_record *out, size_t max, size_t *n); /* OPEN or WHOLE, expired by the clock */
-MUST_USE enum err upload_record_forget(struct db *db, int64_t before); /* rows of ended ones that were not touched since */
+MUST_USE enum err upload_record_forget(struct db *db, int64_t before); /* rows of ended ones that were not touched since; some of them: call it again later */
 MUST_USE enum err upload_record_count_open(struct db *db, const struct person *owner, uint64_t *out); /* OPEN and WHOLE */
+MUST_USE enum err upload_record_has_part(struct db *db, const struct uuid *part, bool *out); /* an OPEN or WHOLE one stands on this blob part */
 
 /* --- usage: what a person and a claim have stored ----------------------------------------- */
 enum usage_scope { USAGE_PERSON, USAGE_CLAIM };
 struct usage {
     uint64_t artefacts, bytes;
 };
-/* `key`: "<issuer>#<subject>" or a claim's id in text. No row is no usage. */
+/* `key`: "<issuer>#<subject>" or the text of the id of the claim it was sent to. Bytes of plaintext. No row is no usage; a count never falls below 0. */
 MUST_USE enum err usage_find(struct db *db, enum usage_scope scope, const char *key, struct usage *out);
 MUST_USE enum err usage_add(struct db *db, enum usage_scope scope, const char *key, int64_t artefacts, int64_t bytes);
 

@@ -250,7 +250,83 @@ static const char *const schema_2[] = {
     NULL,
 };
 
-static const char *const *const migrations[] = {schema_1, schema_2};
+/* What counts as stored: a refused or disposed artefact takes nobody's room. */
+#define COUNTED "status NOT IN ('disposed', 'refused')"
+/* A claim's id as uuid_format writes it. */
+#define CLAIM_TEXT                                                                             \
+    "lower(substr(hex(claim), 1, 8) || '-' || substr(hex(claim), 9, 4) || '-' ||"              \
+    " substr(hex(claim), 13, 4) || '-' || substr(hex(claim), 17, 4) || '-' ||"                 \
+    " substr(hex(claim), 21))"
+
+static const char *const schema_3[] = {
+    /* Uploads that survive their connection. The indexes of the unfinished ones hold few rows,
+     * and those of the ended ones are for forgetting. */
+    "CREATE TABLE uploads("
+    "  id            BLOB PRIMARY KEY,"
+    "  claim         BLOB REFERENCES claims(id)," /* NULL: a part that does not name it */
+    "  owner_issuer  TEXT NOT NULL,"
+    "  owner_subject TEXT NOT NULL,"
+    "  state         TEXT NOT NULL," /* upload_state_name() */
+    "  reason        TEXT NOT NULL,"
+    "  length        INTEGER NOT NULL," /* -1: not told yet */
+    "  received      INTEGER NOT NULL," /* bytes, durable */
+    "  part          BLOB,"             /* of the blob store */
+    "  chunks        INTEGER NOT NULL," /* sealed in it */
+    "  is_part       INTEGER NOT NULL,"
+    "  is_final      INTEGER NOT NULL,"
+    "  artefact      BLOB REFERENCES artefacts(id),"
+    "  created_at    INTEGER NOT NULL,"
+    "  updated_at    INTEGER NOT NULL,"
+    "  expires_at    INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID",
+    "CREATE INDEX uploads_by_expiry ON uploads(expires_at) WHERE state IN ('open', 'whole')",
+    "CREATE INDEX uploads_by_owner ON uploads(owner_issuer, owner_subject)"
+    " WHERE state IN ('open', 'whole')",
+    "CREATE INDEX uploads_by_part ON uploads(part) WHERE state IN ('open', 'whole')",
+    "CREATE INDEX uploads_ended ON uploads(updated_at) WHERE state NOT IN ('open', 'whole')",
+
+    /* What the sender said of an upload, byte for byte; written once. */
+    "CREATE TABLE upload_words("
+    "  upload   BLOB PRIMARY KEY REFERENCES uploads(id) ON DELETE CASCADE,"
+    "  request  BLOB NOT NULL,"
+    "  metadata BLOB NOT NULL,"
+    "  concat   BLOB NOT NULL"
+    ") STRICT, WITHOUT ROWID",
+
+    /* File key and last bytes of an unfinished upload, sealed. The padding fills what a row
+     * keeps in its own page; storage/record_upload.c says why. */
+    "CREATE TABLE upload_rests("
+    "  upload  BLOB PRIMARY KEY REFERENCES uploads(id) ON DELETE CASCADE,"
+    "  padding BLOB NOT NULL,"
+    "  sealed  BLOB NOT NULL"
+    ") STRICT, WITHOUT ROWID",
+
+    /* Artefacts and their bytes, for each person who sent some and each claim they were sent
+     * to. */
+    "CREATE TABLE usage("
+    "  scope     TEXT NOT NULL," /* 'person', 'claim' */
+    "  key       TEXT NOT NULL,"
+    "  artefacts INTEGER NOT NULL,"
+    "  bytes     INTEGER NOT NULL," /* of plaintext */
+    "  PRIMARY KEY(scope, key)"
+    ") STRICT, WITHOUT ROWID",
+    "INSERT INTO usage SELECT 'person', uploader_issuer || '#' || uploader_subject, count(*),"
+    " sum(size) FROM artefacts WHERE " COUNTED " GROUP BY uploader_issuer, uploader_subject",
+    "INSERT INTO usage SELECT 'claim', " CLAIM_TEXT ", count(*), sum(size) FROM artefacts"
+    " WHERE claim IS NOT NULL AND " COUNTED " GROUP BY claim",
+
+    /* The same bytes again: those sent to the claim by their digest, and the few that were
+     * linked to it from elsewhere one by one. */
+    "CREATE INDEX artefacts_by_digest ON artefacts(claim, sha256)",
+    "ALTER TABLE artefact_links ADD COLUMN elsewhere INTEGER NOT NULL DEFAULT 0",
+    "UPDATE artefact_links SET elsewhere = 1 WHERE claim IS NOT"
+    " (SELECT a.claim FROM artefacts a WHERE a.id = artefact_links.artefact)",
+    "CREATE INDEX artefact_links_elsewhere ON artefact_links(claim, artefact)"
+    " WHERE elsewhere = 1 AND removal = 0",
+    NULL,
+};
+
+static const char *const *const migrations[] = {schema_1, schema_2, schema_3};
 _Static_assert(ARRAY_LEN(migrations) == SCHEMA_VERSION, "one migration for each version");
 
 static enum err read_number(struct db *db, const char *sql, int64_t *out)

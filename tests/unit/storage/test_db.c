@@ -111,7 +111,10 @@ START_TEST(an_older_database_is_brought_up_to_date)
     open_db();
     ok(run(writer, "INSERT INTO ledger_checkpoints VALUES(7, 'note', 1)"));
     db_pool_free(pool);
-    tamper("DROP TABLE ledger_cosignatures; PRAGMA user_version = 1");
+    tamper("DROP TABLE ledger_cosignatures; DROP TABLE usage; DROP TABLE upload_rests;"
+           "DROP TABLE upload_words; DROP TABLE uploads; DROP INDEX artefacts_by_digest;"
+           "DROP INDEX artefact_links_elsewhere;"
+           "ALTER TABLE artefact_links DROP COLUMN elsewhere; PRAGMA user_version = 1");
     ok(db_pool_open(scratch_path(&dir, "db"), false, 1, &pool));
     ok(db_writer(pool, &writer));
     ck_assert_int_eq(number(writer, "PRAGMA user_version"), SCHEMA_VERSION);

@@ -316,6 +316,93 @@ START_TEST(a_list_is_of_its_claim)
 }
 END_TEST
 
+/* --- the same bytes again ----------------------------------------------------------------- */
+static struct uuid new_bytes(const struct uuid *of_claim, uint8_t bytes)
+{
+    struct artefact_record a = artefact_of(of_claim, "alex");
+
+    memset(a.sha256, bytes, sizeof(a.sha256));
+    return add_artefact(&a);
+}
+
+static void same_are(const struct uuid *of_claim, uint8_t bytes, const struct uuid *const *ids,
+                     size_t count)
+{
+    uint8_t digest[32];
+
+    memset(digest, bytes, sizeof(digest));
+    ok(artefact_list_same(db, of_claim, digest, found, PAGE_MAX, &n));
+    ck_assert_uint_eq(n, count);
+    for (size_t i = 0; i < count; i++)
+        ck_assert(uuid_equal(&found[i].id, ids[i]));
+}
+
+#define SAME(of_claim, bytes, ...)                                                             \
+    same_are(of_claim, bytes, (const struct uuid *const[]){__VA_ARGS__},                       \
+             sizeof((const struct uuid *const[]){__VA_ARGS__}) / sizeof(struct uuid *))
+
+START_TEST(the_same_bytes_are_found_in_their_claim)
+{
+    struct uuid other, one, foreign, two, foreign_two, unclaimed;
+    struct artefact_record a, back;
+
+    open_records();
+    claim = new_claim("PIP-1", "alex");
+    other = new_claim("PIP-2", "billie");
+    one = new_bytes(&claim, 1);
+    foreign = new_bytes(&other, 1);
+    two = new_bytes(&claim, 1);
+    (void)new_bytes(&claim, 2);
+    foreign_two = new_bytes(&other, 1);
+    (void)new_bytes(&other, 2);
+    SAME(&claim, 1, &two, &one);
+    SAME(&other, 1, &foreign_two, &foreign);
+    same_are(&claim, 3, NULL, 0);
+    same_are(&one, 1, NULL, 0);
+    add_link(&foreign_two, &claim); /* newest first, wherever they were sent */
+    add_link(&foreign, &claim);
+    SAME(&claim, 1, &foreign_two, &two, &foreign, &one);
+    SAME(&other, 1, &foreign_two, &foreign);
+    ok(artefact_find(db, &foreign_two, &back));
+    same_artefact(&found[0], &back);
+    a = artefact_of(&nil, "doctor"); /* of no claim, until it was linked */
+    memset(a.sha256, 1, sizeof(a.sha256));
+    ok(artefact_insert(db, &a));
+    unclaimed = a.id;
+    SAME(&claim, 1, &foreign_two, &two, &foreign, &one);
+    add_link(&unclaimed, &claim);
+    SAME(&claim, 1, &unclaimed, &foreign_two, &two, &foreign, &one);
+    ok(artefact_list_same(db, &claim, a.sha256, found, 2, &n));
+    ck_assert_uint_eq(n, 2);
+    ck_assert(uuid_equal(&found[0].id, &unclaimed));
+    ck_assert(uuid_equal(&found[1].id, &foreign_two));
+    close_records();
+}
+END_TEST
+
+START_TEST(the_same_bytes_are_not_found_where_their_link_was_removed)
+{
+    struct uuid other, one, foreign;
+
+    open_records();
+    claim = new_claim("PIP-1", "alex");
+    other = new_claim("PIP-2", "billie");
+    one = new_bytes(&claim, 1);
+    foreign = new_bytes(&other, 1);
+    add_link(&foreign, &claim);
+    SAME(&claim, 1, &foreign, &one);
+    ok(link_remove(db, &one, &claim, 60));
+    SAME(&claim, 1, &foreign);
+    ok(link_remove(db, &foreign, &claim, 61));
+    same_are(&claim, 1, NULL, 0);
+    SAME(&other, 1, &foreign);
+    add_link(&foreign, &claim); /* and made again */
+    add_link(&one, &claim);
+    SAME(&claim, 1, &foreign, &one);
+    close_records();
+}
+END_TEST
+
 START_TEST(recordings_are_found_by_their_assessment)
 {
     struct uuid assessment, recorded[3];
@@ -467,6 +554,8 @@ int main(void)
                      an_unknown_status_in_the_row_is_corrupt, the_harm_rule_holds_in_the_list,
                      a_page_is_full_whatever_is_hidden_in_it, filters_narrow_the_list,
                      pages_do_not_move_when_artefacts_arrive, a_list_is_of_its_claim,
+                     the_same_bytes_are_found_in_their_claim,
+                     the_same_bytes_are_not_found_where_their_link_was_removed,
                      recordings_are_found_by_their_assessment, a_scrub_meets_each_artefact_once,
                      a_link_stands_once_and_a_removed_one_keeps_its_row,
                      a_link_joins_what_is_there, an_artefact_has_so_many_links_and_no_more);
