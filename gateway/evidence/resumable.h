@@ -36,6 +36,7 @@ struct resumable_request {
 
 struct resumable_view {
     struct upload_record record;
+    char kind[SHORT_TEXT_MAX + 1]; /* "" for a part that names none */
     char metadata[UPLOAD_METADATA_MAX + 1];
     char concat[UPLOAD_CONCAT_MAX + 1]; /* as supplied: "partial" or "final;..."; "" for none */
 };
