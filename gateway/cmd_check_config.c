@@ -92,6 +92,23 @@ static void check_public(struct report *r, const char *setting, const char *path
               (unsigned)st.st_mode & 07777);
 }
 
+/* Where keys are credentials of the service manager, only the service sees them. */
+static void check_intake_key(struct report *r, const char *keys_dir)
+{
+    char path[CLI_PATH_MAX];
+    struct stat st;
+
+    if (!*keys_dir)
+        return;
+    (void)snprintf(path, sizeof(path), "%s/" KEEPER_INTAKE_KEY_FILE, keys_dir);
+    if (lstat(path, &st) == 0)
+        check_secret(r, "intake key", path);
+    else
+        warn(r, "no-intake-key",
+             "keeper.keys_dir has no " KEEPER_INTAKE_KEY_FILE
+             ": unfinished uploads do not survive a restart");
+}
+
 static void check_files(struct report *r, const struct config *c)
 {
     check_public(r, "configuration", c->file);
@@ -102,6 +119,7 @@ static void check_files(struct report *r, const struct config *c)
     check_public(r, "keeper.keyring_file", c->keeper.keyring_file);
     if (*c->keeper.keys_dir)
         check_folder(r, "keeper.keys_dir", c->keeper.keys_dir);
+    check_intake_key(r, c->keeper.keys_dir);
     check_secret(r, "keeper.log_key_file", c->keeper.log_key_file);
     check_public(r, "keeper.log_vkey_file", c->keeper.log_vkey_file);
     check_secret(r, "keeper.state_file", c->keeper.state_file);

@@ -124,6 +124,13 @@ static enum err service_key_make(struct init *in)
     return ERR_OK;
 }
 
+static enum err intake_key_make(struct init *in)
+{
+    struct path keys = in_dir(in, "keys");
+
+    return keeper_intake_key_create(keys.text);
+}
+
 static enum err recovery_make(struct init *in)
 {
     AUTO(secret_free) struct secret *identity = NULL;
@@ -281,6 +288,7 @@ static const struct step {
     {"tls/", "server certificate and key, empty revocation list", server_make},
     {"clients/", "client certificates: gp-surgery, claims-system", clients_make},
     {"keys/", "the active service key", service_key_make},
+    {"keys/intake.key", "seals what unfinished uploads need to go on", intake_key_make},
     {RECOVERY_FILE, "the recovery identity", recovery_make},
     {"keyring/", "the public side of the service keys", keyring_make},
     {"log.vkey", "the log's public key (its signing key: keys/log.key; what it signed: state/)",

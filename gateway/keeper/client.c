@@ -338,6 +338,23 @@ enum err keeper_info(struct keeper *k, struct keeper_info *out)
     return sensible(info_decode(&r, out));
 }
 
+enum err keeper_intake_key(struct keeper *k, struct secret **out, bool *persistent)
+{
+    AUTO_CLEAR(buf_clear) struct buf body = {0};
+    AUTO(secret_free) struct secret *key = NULL;
+    const struct buf nothing = {.len = 0};
+    struct intake_answer a;
+    struct reader r;
+
+    TRY(secret_new(KEEPER_INTAKE_KEY_SIZE, &key));
+    TRY(call(k, FRAME_INTAKE_KEY, &nothing, &body, &r, NULL));
+    TRY(sensible(intake_decode(&r, &a)));
+    memcpy(key->bytes, a.key, key->len);
+    *persistent = a.persistent;
+    *out = TAKE(key);
+    return ERR_OK;
+}
+
 enum err keeper_sign(struct keeper *k, uint64_t first, const struct merkle_hash *leaves,
                      size_t n, const struct merkle_hash *root, struct buf *note,
                      uint64_t *signed_size)

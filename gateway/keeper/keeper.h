@@ -20,7 +20,8 @@
 #include "crypto/age_header.h"
 #include "crypto/receipt.h"
 
-enum { KEEPER_IDENTITIES_MAX = 64, KEEPER_LEAVES_MAX = 4096, KEEPER_PATH_MAX = 1024 };
+#define KEEPER_INTAKE_KEY_FILE "intake.key" /* in keys_dir: 32 bytes in base64, one line */
+enum { KEEPER_IDENTITIES_MAX = 64, KEEPER_LEAVES_MAX = 4096, KEEPER_PATH_MAX = 1024, KEEPER_INTAKE_KEY_SIZE = 32 };
 
 struct keeper_config { /* what the keeper process is told (over the socket's first frame, not on the command line) */
     const char *keys_dir;      /* service identities: <key id>.identity; systemd credentials: $CREDENTIALS_DIRECTORY when NULL or "" */
@@ -61,7 +62,9 @@ MUST_USE enum err keeper_info(struct keeper *k, struct keeper_info *out); /* als
 
 /* The intake key: 32 bytes under which the front seals what an unfinished upload needs to go on after a restart (file key, last bytes). The keeper
  * holds it in <keys_dir>/intake.key and hands it to its front; on the disk it stands only there, out of the front's reach. It opens no
- * artefact. Without the file the keeper makes one up for its life (`persistent` false): uploads then end with the process. */
+ * artefact. Without the file the keeper makes one up for its life (`persistent` false): uploads then end with the process. A keeper that was
+ * reloaded or started again has another made-up one, so that the front asks once, at its start, and keeps what it got. A file that is not
+ * private or not a key keeps the keeper from starting. */
 MUST_USE enum err keeper_intake_key(struct keeper *k, struct secret **out, bool *persistent);
 MUST_USE enum err keeper_intake_key_create(const char *keys_dir); /* ERR_EXISTS */
 

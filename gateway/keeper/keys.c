@@ -1,8 +1,9 @@
-/* Key files of the keeper: the service identities and the log's signing key, read strictly or
- * not at all.
+/* Key files of the keeper: the service identities, the log's signing key and the intake key,
+ * read strictly or not at all.
  *
- * Invariant: an identity is only used under the key id that its own public key has, so that a
- * renamed or swapped file is a refusal to start, never a wrong key in use. */
+ * Invariants: only the intake key may be absent, and then one is made up; an identity is only
+ * used under the key id that its own public key has, so that a renamed or swapped file is a
+ * refusal to start, never a wrong key in use. */
 #include "gateway/keeper/service.h"
 
 #include "gateway/base/encode.h"
@@ -13,7 +14,8 @@
 #include <string.h>
 
 #define IDENTITY_SUFFIX ".identity"
-enum { LOG_KEY_FILE_MAX = 64 };
+enum { KEY_LINE_MAX = 64 };
+_Static_assert((int)NOTE_KEY_SIZE == (int)KEEPER_INTAKE_KEY_SIZE, "one size of key lines");
 
 static void dir_close(DIR *dir)
 {
@@ -74,20 +76,79 @@ enum err identities_load(const char *keys_dir, struct identity out[KEEPER_IDENTI
     return *n > 0 ? ERR_OK : err_set(ERR_NOT_FOUND, "no service key in the keys folder");
 }
 
-enum err log_key_load(const char *path, const char *log_name, struct note_signer *out)
+/* A file of one line: a key in base64. */
+static enum err key_line_read(const char *path, const char *what, struct secret **out)
 {
     AUTO(secret_free) struct secret *text = NULL;
-    AUTO(secret_free) struct secret *seed = NULL;
+    AUTO(secret_free) struct secret *key = NULL;
     size_t len, got;
 
-    TRY(secret_file_read(path, LOG_KEY_FILE_MAX, &text));
-    TRY(secret_new(NOTE_KEY_SIZE, &seed));
+    TRY(secret_file_read(path, KEY_LINE_MAX, &text));
+    TRY(secret_new(NOTE_KEY_SIZE, &key));
     len = text->len > 0 && text->bytes[text->len - 1] == '\n' ? text->len - 1 : text->len;
-    if (base64_decode(BASE64_STANDARD, (const char *)text->bytes, len, seed->bytes, seed->len,
+    if (base64_decode(BASE64_STANDARD, (const char *)text->bytes, len, key->bytes, key->len,
                       &got) != ERR_OK ||
-        got != NOTE_KEY_SIZE)
-        return err_set(ERR_INVALID, "the log key file is not one line of base64 of 32 bytes");
+        got != key->len)
+        return err_set(ERR_INVALID, "the %s file is not one line of base64 of 32 bytes", what);
+    *out = TAKE(key);
+    return ERR_OK;
+}
+
+static enum err key_line_write(const char *path, const struct secret *key)
+{
+    char line[BASE64_SIZE(NOTE_KEY_SIZE) + 1];
+    size_t len;
+    enum err e;
+
+    assert(key->len == NOTE_KEY_SIZE);
+    len = base64_encode(BASE64_STANDARD, key->bytes, key->len, line);
+    line[len++] = '\n';
+    e = secret_file_write(path, line, len);
+    sodium_memzero(line, sizeof(line));
+    return e;
+}
+
+enum err log_key_load(const char *path, const char *log_name, struct note_signer *out)
+{
+    AUTO(secret_free) struct secret *seed = NULL;
+
+    TRY(key_line_read(path, "log key", &seed));
     return note_signer_load(log_name, seed, out);
+}
+
+static enum err intake_key_make(struct secret **out)
+{
+    AUTO(secret_free) struct secret *key = NULL;
+
+    TRY(secret_new(KEEPER_INTAKE_KEY_SIZE, &key));
+    randombytes_buf(key->bytes, key->len);
+    *out = TAKE(key);
+    return ERR_OK;
+}
+
+enum err intake_key_load(const char *keys_dir, struct secret **out, bool *persistent)
+{
+    char path[KEEPER_PATH_MAX];
+    enum err e = ERR_NOT_FOUND;
+
+    if (*keys_dir != '\0') {
+        TRY(path_join(keys_dir, KEEPER_INTAKE_KEY_FILE, path));
+        e = key_line_read(path, "intake key", out);
+    }
+    *persistent = e == ERR_OK;
+    return e == ERR_NOT_FOUND ? intake_key_make(out) : e;
+}
+
+enum err keeper_intake_key_create(const char *keys_dir)
+{
+    AUTO(secret_free) struct secret *key = NULL;
+    char path[KEEPER_PATH_MAX];
+
+    if (*keys_dir == '\0')
+        return err_set(ERR_INVALID, "an intake key wants a folder of keys");
+    TRY(path_join(keys_dir, KEEPER_INTAKE_KEY_FILE, path));
+    TRY(intake_key_make(&key));
+    return key_line_write(path, key);
 }
 
 enum err keeper_identity_create(const char *keys_dir, char key_id[KEY_ID_SIZE],
@@ -108,15 +169,10 @@ enum err keeper_log_key_create(const char *log_key_file, const char *log_name,
                                char vkey[NOTE_VKEY_MAX])
 {
     struct note_signer signer = {0};
-    char line[BASE64_SIZE(NOTE_KEY_SIZE) + 1];
-    size_t len;
     enum err e;
 
     TRY(note_signer_generate(log_name, &signer));
-    len = base64_encode(BASE64_STANDARD, signer.seed->bytes, signer.seed->len, line);
-    line[len++] = '\n';
-    e = secret_file_write(log_key_file, line, len);
-    sodium_memzero(line, sizeof(line));
+    e = key_line_write(log_key_file, signer.seed);
     note_verifier_format(&signer.verifier, vkey);
     note_signer_clear(&signer);
     return e;

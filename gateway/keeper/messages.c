@@ -142,6 +142,24 @@ static enum err take_case(struct reader *r, const char **receipt, size_t *receip
     return reader_end(r);
 }
 
+enum err intake_encode(const struct intake_answer *a, struct buf *out)
+{
+    TRY(buf_append_byte(out, a->persistent ? 1 : 0));
+    return buf_append(out, a->key, KEEPER_INTAKE_KEY_SIZE);
+}
+
+enum err intake_decode(struct reader *r, struct intake_answer *out)
+{
+    uint8_t persistent;
+
+    TRY(reader_u8(r, &persistent));
+    if (persistent > 1)
+        return err_set(ERR_INVALID, "an intake key is persistent or not");
+    TRY(reader_bytes(r, KEEPER_INTAKE_KEY_SIZE, &out->key));
+    out->persistent = persistent != 0;
+    return reader_end(r);
+}
+
 enum err open_encode(const struct keeper_opening *o, struct buf *out)
 {
     TRY(buf_append(out, o->artefact.bytes, sizeof(o->artefact.bytes)));

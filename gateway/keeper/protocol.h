@@ -24,6 +24,8 @@
  *                   gets: payload key[32]
  *     FRAME_REWRAP  asks: artefact[16] | kinds[1] | points[32 each] | receipt | header (blobs)
  *                   gets: header (blob)
+ *     FRAME_INTAKE_KEY asks: nothing
+ *                   gets: persistent[1] | intake key[32]
  *
  * A blob is a length in four bytes and that many bytes. Two sockets exist: the control socket
  * between the front and the guardian carries FRAME_CONFIG (once) and FRAME_SPAWN, whose replies
@@ -46,6 +48,7 @@ enum frame_type {
     FRAME_SIGN = 17,
     FRAME_OPEN = 18,
     FRAME_REWRAP = 19,
+    FRAME_INTAKE_KEY = 20,
 };
 
 enum {
@@ -124,6 +127,13 @@ struct sign_request {
 MUST_USE enum err sign_encode(const struct sign_request *q,
                               struct buf *out); /* ERR_TOO_LARGE past KEEPER_LEAVES_MAX */
 MUST_USE enum err sign_decode(const void *body, size_t len, struct sign_request *out);
+
+struct intake_answer { /* points into the packet */
+    bool persistent;
+    const uint8_t *key;
+};
+MUST_USE enum err intake_encode(const struct intake_answer *a, struct buf *out);
+MUST_USE enum err intake_decode(struct reader *r, struct intake_answer *out);
 
 MUST_USE enum err open_encode(const struct keeper_opening *o, struct buf *out);
 MUST_USE enum err open_decode(const void *body, size_t len, struct keeper_opening *out);

@@ -75,6 +75,14 @@ static enum err handle_rewrap(struct service *s, const struct frame *f, struct a
     return buf_append_blob(&a->body, header.data, header.len);
 }
 
+static enum err handle_intake_key(struct service *s, const struct frame *f, struct answer *a)
+{
+    assert(f->len == 0); /* the table's limit */
+    return intake_encode(&(struct intake_answer){.persistent = s->intake_persistent,
+                                                 .key = s->intake_key->bytes},
+                         &a->body);
+}
+
 /* The permit table: what is not here cannot be asked. */
 static const struct permit {
     uint8_t type;
@@ -86,6 +94,7 @@ static const struct permit {
     {FRAME_SIGN, false, SIGN_BODY_MAX, handle_sign},
     {FRAME_OPEN, true, OPEN_BODY_MAX, handle_open},
     {FRAME_REWRAP, true, REWRAP_BODY_MAX, handle_rewrap},
+    {FRAME_INTAKE_KEY, false, 0, handle_intake_key},
 };
 
 static enum err dispatch(struct service *s, const struct frame *f, struct answer *a)
@@ -177,6 +186,7 @@ static enum err load_into(const struct keeper_settings *settings, struct service
     TRY(log_key_load(settings->log_key_file, settings->log_name, &s->signer));
     if (!settings->intake_only)
         TRY(identities_load(settings->keys_dir, s->identities, &s->n_identities));
+    TRY(intake_key_load(settings->keys_dir, &s->intake_key, &s->intake_persistent));
     TRY(state_open(settings->state_file, &s->signer.verifier, &s->state));
     for (size_t i = 0; i < s->n_identities; i++)
         TRY(self_test(&s->identities[i]));
@@ -201,6 +211,7 @@ void service_clear(struct service *s)
         if (s->identities[i].secret != NULL)
             secret_free(s->identities[i].secret);
     }
+    secret_free(s->intake_key);
     note_signer_clear(&s->signer);
     state_close(&s->state);
     sodium_memzero(s, sizeof(*s));
@@ -252,7 +263,8 @@ static enum err enter(int fd, const struct keeper_settings *settings, pid_t pare
         log_set_level(LOG_WARN); /* an administrator's command speaks for itself */
     log_event(LOG_INFO, "keeper.ready", log_int("identities", (int64_t)s->n_identities),
               log_int("signed_size", (int64_t)s->state.now.frontier.size),
-              log_bool("intake_only", settings->intake_only));
+              log_bool("intake_only", settings->intake_only),
+              log_bool("intake_key_persistent", s->intake_persistent));
     box.state_file = s->state.fd;
     return sandbox_enter(&box);
 }

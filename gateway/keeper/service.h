@@ -3,9 +3,9 @@
  *     service_load -> sandbox_enter -> FRAME_READY -> { packet -> service_answer -> reply }
  * until the socket ends
  *
- * The rooms: keys.c (identities, log key), state.c (what was signed), sign.c, warrant.c (a
- * receipt as a permission), open.c, service.c (permit table, loop), guardian.c (starts it, and
- * starts it again).
+ * The rooms: keys.c (identities, log key, intake key), state.c (what was signed), sign.c,
+ * warrant.c (a receipt as a permission), open.c, service.c (permit table, loop), guardian.c
+ * (starts it, and starts it again).
  */
 #ifndef GATEWAY_KEEPER_SERVICE_H
 #define GATEWAY_KEEPER_SERVICE_H
@@ -63,6 +63,8 @@ struct service {
     struct note_signer signer;
     struct identity identities[KEEPER_IDENTITIES_MAX];
     size_t n_identities;
+    struct secret *intake_key;
+    bool intake_persistent; /* it is the file's */
     struct state_file state;
     struct warrant_cache warrants;
     struct limiter limiter;
@@ -75,6 +77,8 @@ struct service {
 MUST_USE enum err identities_load(const char *keys_dir,
                                   struct identity out[KEEPER_IDENTITIES_MAX], size_t *n);
 MUST_USE enum err log_key_load(const char *path, const char *log_name, struct note_signer *out);
+/* The file's, or a random one where there is no file. */
+MUST_USE enum err intake_key_load(const char *keys_dir, struct secret **out, bool *persistent);
 
 /* service.c */
 MUST_USE enum err service_load(const struct keeper_settings *settings,

@@ -116,6 +116,7 @@ static void fixture_make(struct fixture *x)
     must(note_signer_load(FUZZ_LOG, seed, &s->signer));
     secret_free(seed);
     add_identity(s);
+    s->intake_key = fixed_secret(5);
     s->settings.read_session_s = FUZZ_SESSION_S;
     s->settings.admin = true; /* more can be asked of it */
     must(state_open_fd(make_state(), &s->signer.verifier, &s->state));
@@ -184,6 +185,13 @@ static void check_reply(const struct fixture *x, const uint8_t *packet, size_t l
     if (f.type == FRAME_OPEN)
         assert(r.left == AGE_PAYLOAD_KEY_SIZE &&
                memcmp(f.body, id.bytes, sizeof(id.bytes)) == 0);
+    if (f.type == FRAME_INTAKE_KEY) {
+        struct intake_answer a;
+
+        must(intake_decode(&r, &a));
+        assert(f.len == 0 && !a.persistent &&
+               memcmp(a.key, s->intake_key->bytes, s->intake_key->len) == 0);
+    }
     if (f.type == FRAME_SIGN) {
         const uint8_t *note;
         size_t note_len;

@@ -59,7 +59,7 @@ class Commands(unittest.TestCase):
                 secrets += 1
             else:
                 self.assertEqual(mode & 0o022, 0, path)
-        self.assertEqual(secrets, 8)
+        self.assertEqual(secrets, 9)
         self.assertEqual(stat.S_IMODE((self.gw.dir / "data/gateway.db").stat().st_mode), 0o600)
 
     def test_a_set_up_is_made_once(self):
@@ -167,6 +167,15 @@ class Commands(unittest.TestCase):
             self.assertIn(f"warning: {warning}: ", told)
         self.assertIn("\n0 errors, ", told)
 
+    def test_check_config_minds_the_intake_key(self):
+        folder = self.changed("listen", "listen")
+        key = folder / "keys/intake.key"
+        told = self.run_command("check-config", "--config", folder / "gateway.conf").stdout.decode()
+        self.assertNotIn("no-intake-key", told)
+        key.unlink()
+        told = self.run_command("check-config", "--config", folder / "gateway.conf").stdout.decode()
+        self.assertIn("warning: no-intake-key: ", told)
+
     def test_check_config_finds_what_is_wrong_with_files(self):
         breakages = {
             "private_key_file": lambda d: (d / "tls/server.key").chmod(0o644),
@@ -178,6 +187,7 @@ class Commands(unittest.TestCase):
             "certificate_file": lambda d: (d / "tls/server.pem").write_text("no certificate"),
             "database_file": lambda d: (d / "data/gateway.db").chmod(0o660),
             "keys_dir": lambda d: (d / "keys").chmod(0o777),
+            "intake key": lambda d: (d / "keys/intake.key").chmod(0o440),
         }
         for name, breakage in breakages.items():
             folder = self.changed("listen", "listen")
