@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PORT_MAX = 65535, PORT_DIGITS = 5 };
+enum { PORT_MAX = 65535, PORT_DIGITS = 5, HTTP_PORT = 80, HTTPS_PORT = 443, ORIGIN_MAX = 255 };
 
 static bool port_parse(const char *text, unsigned *port)
 {
@@ -175,12 +175,63 @@ static enum err check_log_name(const struct config *c)
     return ERR_OK;
 }
 
+/* `[2001:db8::7]` or `claims.example`, in lower case. */
+static size_t host_length(const char *text)
+{
+    size_t len;
+
+    if (*text != '[')
+        return strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789.-");
+    len = 1 + strspn(text + 1, "abcdef0123456789:.");
+    return len > 1 && text[len] == ']' ? len + 1 : 0;
+}
+
+/* As a browser sends it in Origin, to the letter: lower case, no path, and no port where it is
+ * the scheme's own. Plain http is for a developer's own machine. */
+static bool is_origin(const char *text)
+{
+    bool secure = strncmp(text, "https://", strlen("https://")) == 0;
+    const char *host = text + strlen(secure ? "https://" : "http://");
+    unsigned port;
+    size_t len;
+
+    if (!secure && strncmp(text, "http://", strlen("http://")) != 0)
+        return false;
+    len = host_length(host);
+    if (len == 0 || http_url_check(text, true) != ERR_OK)
+        return false;
+    if (host[len] == '\0')
+        return true;
+    return host[len] == ':' && host[len + 1] != '0' && port_parse(host + len + 1, &port) &&
+           port != (secure ? HTTPS_PORT : HTTP_PORT);
+}
+
+static enum err check_origins(const struct config *c)
+{
+    const char *word = c->server.cors_origins;
+    char origin[ORIGIN_MAX + 1];
+
+    while (*word != '\0') {
+        size_t len = strcspn(word, " ");
+
+        (void)snprintf(origin, sizeof(origin), "%.*s", (int)len, word);
+        if (len > ORIGIN_MAX || !is_origin(origin))
+            return err_set(ERR_INVALID,
+                           "%s: server.cors_origins: wants origins as a browser names them, "
+                           "\"https://claims.example\": lower case, no path, no slash",
+                           file_name(c));
+        word += len + (word[len] == ' ');
+    }
+    return ERR_OK;
+}
+
 enum err config_check(const struct config *c)
 {
     bool service_loopback = false, ops_loopback = false;
 
     TRY(check_listener(c, "listen", c->server.listen, &service_loopback));
     TRY(check_listener(c, "ops_listen", c->server.ops_listen, &ops_loopback));
+    TRY(check_origins(c));
     TRY(check_issuers(c));
     TRY(check_development(c, service_loopback && ops_loopback));
     TRY(check_certificates(c));

@@ -163,6 +163,7 @@ void setup_server(const struct config *c, struct http_server_config *out)
         .request_client_certificate = *c->server.client_ca_file != '\0',
         .client_ca_file = or_null(c->server.client_ca_file),
         .session_tickets = c->server.session_tickets,
+        .cors_origins = c->server.cors_origins,
     };
     limits_of(c, &out->limits);
 }

@@ -8,6 +8,7 @@
  * between. A refused body is therefore read away first; not so if its length alone is past the
  * cap, or if the client waits for 100 (Continue): then the answer goes out at once, and the
  * closing connection is read empty by the reaper. */
+#include "gateway/http/cors.h"
 #include "gateway/http/exchange_private.h"
 
 #include "gateway/base/clock.h"
@@ -194,6 +195,8 @@ static enum MHD_Result at_head(struct http_exchange *x, const char *method, cons
     if (e != ERR_OK)
         return refuse_head(x, e);
     outcome = find_route(x, method);
+    if (cors_preflight(x, outcome))
+        return settle_at_head(x);
     if (outcome != ROUTE_FOUND) {
         reply_unrouted(x, outcome);
         return settle_at_head(x);

@@ -3,6 +3,7 @@
  *
  * Invariants: one reply an exchange; every reply carries the protective headers unless the
  * route set its own; without memory for a reply, a stand-in made at start goes out. */
+#include "gateway/http/cors.h"
 #include "gateway/http/exchange_private.h"
 
 #include "gateway/base/log.h"
@@ -243,6 +244,8 @@ static bool headers_add(const struct http_exchange *x, struct MHD_Response *resp
         if (MHD_add_response_header(response, d->name, d->value) != MHD_YES)
             return false;
     }
+    if (!cors_headers_add(x, response))
+        return false;
     return !r->close || MHD_add_response_header(response, "Connection", "close") == MHD_YES;
 }
 

@@ -38,6 +38,7 @@ struct http_server_config {
     bool request_client_certificate;
     const char *client_ca_file;       /* names sent to clients in the request; verification is gateway/auth's */
     bool session_tickets;
+    const char *cors_origins;         /* parted by one space: whose pages a browser lets read replies (cors.h); NULL: nobody's */
     struct http_limits limits;
     const struct http_route *routes;
     size_t n_routes;

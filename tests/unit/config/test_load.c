@@ -82,6 +82,30 @@ END_TEST
 #define ISSUER                                                                                 \
     "issuer = \"a\"; audience = \"b\"; jwks_file = \"k\"; allowed_roles = [\"claimant\"];"
 
+#define ORIGIN(text) "server = { cors_origins = [ \"" text "\" ]; };"
+#define ORIGIN_SAYS "server.cors_origins: wants origins as a browser names them"
+
+START_TEST(origins_are_as_a_browser_names_them)
+{
+    static const char file[] =
+        "server = { cors_origins = [ \"https://a.example\", \"https://b.example:8443\",\n"
+        "  \"https://[2001:db8::7]\", \"http://localhost:5173\", \"http://127.0.0.1\" ]; };";
+    AUTO(config_free) struct config *c = NULL;
+    char longest[400];
+
+    ck_assert_msg(config_of(file, &c) == ERR_OK, "%s", err_message(ERR_INVALID));
+    ck_assert_str_eq(c->server.cors_origins,
+                     "https://a.example https://b.example:8443 https://[2001:db8::7] "
+                     "http://localhost:5173 http://127.0.0.1");
+    config_free(TAKE(c));
+    ck_assert_int_eq(config_of("server = { cors_origins = []; };", &c), ERR_OK);
+    ck_assert_str_eq(c->server.cors_origins, "");
+    config_free(TAKE(c));
+    (void)snprintf(longest, sizeof(longest), ORIGIN("https://%0300d"), 1);
+    ck_assert_int_eq(config_of(longest, &c), ERR_INVALID);
+}
+END_TEST
+
 START_TEST(what_does_not_fit_names_file_line_and_setting)
 {
     static const struct {
@@ -100,6 +124,26 @@ START_TEST(what_does_not_fit_names_file_line_and_setting)
         {"server = { drain_on_stop = 30; };", "wants a duration from 0 s to 1 h"},
         {"server = { drain_on_stop = \"1500 ms\"; };", "wants a duration"},
         {"server = { drain_on_stop = \"2 d\"; };", "wants a duration"},
+        {"server = { cors_origins = \"https://a.example\"; };", "cors_origins: wants a list"},
+        {ORIGIN("*"), ORIGIN_SAYS},
+        {ORIGIN("null"), ORIGIN_SAYS},
+        {ORIGIN("a.example"), ORIGIN_SAYS},
+        {ORIGIN("https://"), ORIGIN_SAYS},
+        {ORIGIN("https://a.example/"), ORIGIN_SAYS},
+        {ORIGIN("https://a.example/page"), ORIGIN_SAYS},
+        {ORIGIN("https://A.example"), ORIGIN_SAYS},
+        {ORIGIN("HTTPS://a.example"), ORIGIN_SAYS},
+        {ORIGIN("https://*.example"), ORIGIN_SAYS},
+        {ORIGIN("https://me@a.example"), ORIGIN_SAYS},
+        {ORIGIN("https://a.example:443"), ORIGIN_SAYS},
+        {ORIGIN("https://a.example:"), ORIGIN_SAYS},
+        {ORIGIN("https://a.example:0443"), ORIGIN_SAYS},
+        {ORIGIN("https://a.example:65536"), ORIGIN_SAYS},
+        {ORIGIN("https://[]"), ORIGIN_SAYS},
+        {ORIGIN("https://[::1"), ORIGIN_SAYS},
+        {ORIGIN("http://a.example"), ORIGIN_SAYS},
+        {ORIGIN("http://localhost:80"), ORIGIN_SAYS},
+        {ORIGIN("https://b.example\", \"https://a.example "), "wants a list"},
         {"server = { listen = \"a\"; listen = \"b\"; };", ":1: duplicate setting name"},
         {"storage = { db_readers = 0; };", "wants a whole number from 1 to 64"},
         {"storage = { db_readers = -1; };", "wants a whole number"},
@@ -265,9 +309,9 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN("config/load", an_empty_file_is_the_defaults,
-                     values_of_every_type_are_read,
-                     what_does_not_fit_names_file_line_and_setting, a_missing_file_is_not_found,
-                     the_development_issuer_stays_on_loopback, addresses_are_taken_apart,
-                     what_is_not_for_production_is_warned_of);
+    return SUITE_RUN(
+        "config/load", an_empty_file_is_the_defaults, values_of_every_type_are_read,
+        what_does_not_fit_names_file_line_and_setting, a_missing_file_is_not_found,
+        the_development_issuer_stays_on_loopback, addresses_are_taken_apart,
+        what_is_not_for_production_is_warned_of, origins_are_as_a_browser_names_them);
 }

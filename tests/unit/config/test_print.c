@@ -88,6 +88,8 @@ static void change(const struct setting *s, struct config *c)
         ck_assert_int_eq(config_set(field, "[::1]:1"), ERR_OK);
     else if (strcmp(s->name, "log_name") == 0)
         ck_assert_int_eq(config_set(field, "a\\b\"c"), ERR_OK);
+    else if (s->type == SETTING_LIST)
+        ck_assert_int_eq(config_set(field, "https://a.example http://[::1]:1"), ERR_OK);
     else if (setting_is_text(s))
         ck_assert_int_eq(config_set(field, "/an/other \"one\""), ERR_OK);
     else if (s->type == SETTING_BOOL)
