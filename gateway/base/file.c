@@ -90,11 +90,12 @@ static enum err fill(int fd, const char *path, mode_t mode, const void *data, si
 enum err file_replace(const char *path, mode_t mode, const void *data, size_t len)
 {
     char beside[PATH_TEXT_MAX];
-    int length = snprintf(beside, sizeof(beside), "%s.XXXXXX", path);
+    int length = snprintf(beside, sizeof(beside), "%s.new", path);
 
     if (length < 0 || (size_t)length >= sizeof(beside))
         return err_set(ERR_INVALID, "a path of more than %d bytes", PATH_TEXT_MAX - 1);
-    AUTO_FD int fd = mkostemp(beside, O_CLOEXEC);
+    (void)unlink(beside); /* of a process that was killed at this */
+    AUTO_FD int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_errno(path);
     enum err e = fill(fd, path, mode, data, len);

@@ -118,6 +118,6 @@ int main(void)
     if (crypto_init() != ERR_OK)
         return EXIT_FAILURE;
     return SUITE_RUN("crypto/receipt_check", a_key_is_a_text_or_a_file,
-                     a_receipt_is_checked_as_it_was_saved,
-                     what_is_no_receipt_is_a_failed_check, a_receipt_is_of_one_file);
+                     a_receipt_is_checked_as_it_was_saved, what_is_no_receipt_is_a_failed_check,
+                     a_receipt_is_of_one_file);
 }
