@@ -1,0 +1,199 @@
+/* Executing the inspectors' program and speaking with it.
+ *
+ * Invariants: it is executed, not forked: nothing of the front's memory is in it, and it
+ * inherits its control socket and standard error alone. Nothing is read from the socket after
+ * the first answer, so that no lock is needed: a packet goes whole. */
+#include "gateway/inspect/spawner.h"
+
+#include "gateway/base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { START_WAIT_MS = 20000, STOP_WAIT_MS = 2000, STOP_POLL_MS = 5, SEND_WAIT_S = 5 };
+
+struct spawner {
+    pid_t pid;
+    int control;
+    _Atomic uint64_t last_id;
+};
+
+static int add_actions(posix_spawn_file_actions_t *actions, int control)
+{
+    int failed =
+        posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+
+    if (failed == 0)
+        failed =
+            posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    if (failed == 0)
+        failed = posix_spawn_file_actions_adddup2(actions, control, JOB_CONTROL_FD);
+    if (failed == 0)
+        failed = posix_spawn_file_actions_addclosefrom_np(actions, JOB_CONTROL_FD + 1);
+    return failed;
+}
+
+static int add_signals(posix_spawnattr_t *attr)
+{
+    sigset_t none, all;
+    int failed;
+
+    (void)sigemptyset(&none);
+    (void)sigfillset(&all);
+    failed = posix_spawnattr_setsigmask(attr, &none);
+    if (failed == 0)
+        failed = posix_spawnattr_setsigdefault(attr, &all);
+    if (failed == 0)
+        failed = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    return failed;
+}
+
+static enum err execute(const char *program, int control, pid_t *pid)
+{
+    static char name[] = "evidence-inspector", serve[] = "serve";
+    char *argv[] = {name, serve, NULL};
+    char *no_environment[] = {NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    int failed;
+
+    if (posix_spawn_file_actions_init(&actions) != 0)
+        return err_set(ERR_NOMEM, "posix_spawn");
+    if (posix_spawnattr_init(&attr) != 0) {
+        (void)posix_spawn_file_actions_destroy(&actions);
+        return err_set(ERR_NOMEM, "posix_spawn");
+    }
+    failed = add_actions(&actions, control);
+    if (failed == 0)
+        failed = add_signals(&attr);
+    if (failed == 0)
+        failed = posix_spawn(pid, program, &actions, &attr, argv, no_environment);
+    (void)posix_spawnattr_destroy(&attr);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    errno = failed;
+    return failed == 0 ? ERR_OK : err_errno("executing evidence-inspector");
+}
+
+static enum err await_ready(int control, unsigned *lacks)
+{
+    struct pollfd p = {.fd = control, .events = POLLIN};
+    struct job_ready ready;
+    int n;
+
+    do
+        n = poll(&p, 1, START_WAIT_MS);
+    while (n < 0 && errno == EINTR);
+    if (n == 0)
+        return err_set(ERR_TIMEOUT, "evidence-inspector did not become ready");
+    if (n < 0)
+        return err_errno("poll");
+    if (recv(control, &ready, sizeof(ready), 0) != (ssize_t)sizeof(ready) ||
+        ready.magic != JOB_MAGIC || ready.status > ERR_INTERNAL)
+        return err_set(ERR_UNAVAILABLE, "evidence-inspector did not start");
+    ready.message[sizeof(ready.message) - 1] = '\0';
+    *lacks = ready.lacks;
+    return ready.status == ERR_OK
+               ? ERR_OK
+               : err_set((enum err)ready.status, "evidence-inspector: %.200s", ready.message);
+}
+
+static enum err set_send_deadline(int fd)
+{
+    struct timeval t = {.tv_sec = SEND_WAIT_S};
+
+    return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)) == 0
+               ? ERR_OK
+               : err_errno("SO_SNDTIMEO");
+}
+
+enum err spawner_start(const char *program, const struct job_settings *settings,
+                       struct spawner **out, unsigned *lacks)
+{
+    AUTO(spawner_stop) struct spawner *s = calloc(1, sizeof(*s));
+    struct job first = {.magic = JOB_MAGIC, .kind = JOB_SETTINGS, .settings = *settings};
+    int pair[2];
+    enum err e;
+
+    *lacks = 0;
+    if (s == NULL)
+        return err_set(ERR_NOMEM, "the spawner of inspectors");
+    s->control = -1;
+    TRY(job_socketpair(pair));
+    s->control = pair[0];
+    e = execute(program, pair[1], &s->pid);
+    (void)close(pair[1]);
+    TRY(e);
+    TRY(set_send_deadline(s->control));
+    TRY(job_send(s->control, &first, NULL, 0));
+    TRY(await_ready(s->control, lacks));
+    *out = TAKE(s);
+    return ERR_OK;
+}
+
+/* Its end within the time, or SIGKILL to that one process (whose children die with it). */
+void spawner_stop(struct spawner *s)
+{
+    int64_t deadline = clock_steady_ms() + STOP_WAIT_MS;
+
+    if (s == NULL)
+        return;
+    fd_close_auto(&s->control);
+    while (s->pid > 0 && waitpid(s->pid, NULL, WNOHANG) == 0) {
+        if (clock_steady_ms() > deadline) {
+            (void)kill(s->pid, SIGKILL);
+            (void)waitpid(s->pid, NULL, 0);
+            break;
+        }
+        (void)poll(NULL, 0, STOP_POLL_MS);
+    }
+    free(s);
+}
+
+static struct job work(struct spawner *s, enum job_kind kind, const char *type, uint32_t page)
+{
+    struct job j = {.magic = JOB_MAGIC, .kind = (uint32_t)kind};
+
+    j.id = atomic_fetch_add(&s->last_id, 1) + 1;
+    j.work.page = page;
+    (void)snprintf(j.work.type, sizeof(j.work.type), "%s", type);
+    return j;
+}
+
+enum err spawner_inspect(struct spawner *s, const char *type, int plain, int verdict, int clamd,
+                         uint64_t *id)
+{
+    struct job j = work(s, JOB_INSPECT, type, 0);
+    int fds[JOB_FDS_MAX] = {plain, verdict, clamd};
+
+    *id = j.id;
+    return job_send(s->control, &j, fds, clamd < 0 ? 2 : 3);
+}
+
+enum err spawner_render(struct spawner *s, const char *type, uint32_t page, int plain,
+                        int picture, uint64_t *id)
+{
+    struct job j = work(s, JOB_RENDER, type, page);
+    int fds[2] = {plain, picture};
+
+    *id = j.id;
+    return job_send(s->control, &j, fds, 2);
+}
+
+void spawner_kill(struct spawner *s, uint64_t id)
+{
+    struct job j = {.magic = JOB_MAGIC, .kind = JOB_KILL, .id = id};
+    enum err ignored = job_send(s->control, &j, NULL, 0);
+
+    (void)ignored;
+}

@@ -1,0 +1,287 @@
+/* The nursery: a request comes, two processes are forked for it, and reaped or killed.
+ *
+ *     plaintext -> scanner -> clamd
+ *                     \-----> examiner -> report -> scanner -> verdict
+ *
+ * Invariants: a child of one artefact never sees another's descriptors: the nursery closes a
+ * job's as soon as it has forked; an examiner does not outlive its scanner; nothing that comes
+ * from a child is read here. It has all libraries loaded and warm, so that a child is ready in
+ * the time of a fork; it has read no content, so that nobody can have changed it. */
+#include "gateway/inspector/nursery.h"
+
+#include "gateway/base/log.h"
+#include "gateway/inspector/roles.h"
+#include "gateway/inspector/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FIRST_FD = 3, HIGH_FD = 40, TEE_PIPE_BYTES = 256 * 1024, JOBS_SPARE = 16 };
+
+struct nursling {
+    uint64_t id; /* 0: free */
+    pid_t scanner, parser;
+};
+
+struct nursery {
+    int control, signals;
+    const struct job_settings *settings;
+    struct nursling *jobs;
+    size_t n_jobs;
+};
+
+/* ---- forking ---- */
+
+/* Descriptors become FIRST_FD, FIRST_FD + 1, ... in their order. */
+static bool arrange(const int *fds, size_t n)
+{
+    int high[8];
+
+    assert(n <= ARRAY_LEN(high));
+    for (size_t i = 0; i < n; i++) {
+        high[i] = fds[i] < 0 ? -1 : fcntl(fds[i], F_DUPFD, HIGH_FD);
+        if (high[i] < 0 && fds[i] >= 0)
+            return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        (void)close(FIRST_FD + (int)i);
+        if (high[i] >= 0 && dup2(high[i], FIRST_FD + (int)i) < 0)
+            return false;
+    }
+    return true;
+}
+
+static void default_signals(void)
+{
+    sigset_t none;
+
+    (void)sigemptyset(&none);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGTERM, SIG_DFL);
+    (void)signal(SIGINT, SIG_DFL);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+struct part {
+    enum sandbox_role role;
+    const int *fds;
+    size_t n_fds;
+};
+
+static pid_t fork_part(const struct nursery *n, const struct part *p, const struct job *j)
+{
+    pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    default_signals();
+    if (!arrange(p->fds, p->n_fds) ||
+        sandbox_enter(p->role, n->settings, (unsigned)p->n_fds) != ERR_OK)
+        _exit(EXIT_FAILURE);
+    switch (p->role) {
+    case ROLE_SCANNER:
+        _exit(scanner_run(FIRST_FD, FIRST_FD + 1, p->fds[2] < 0 ? -1 : FIRST_FD + 2,
+                          FIRST_FD + 3, FIRST_FD + 4));
+    case ROLE_EXAMINER:
+        _exit(examiner_run(FIRST_FD, FIRST_FD + 1, j->work.type));
+    case ROLE_RENDERER:
+        _exit(renderer_run(FIRST_FD, FIRST_FD + 1, j->work.type, j->work.page));
+    }
+    _exit(EXIT_FAILURE);
+}
+
+static enum err fork_pair(const struct nursery *n, const struct job *j,
+                          const int fds[JOB_FDS_MAX], struct nursling *out)
+{
+    int copy[2] = {-1, -1}, report[2] = {-1, -1};
+    enum err e = ERR_OK;
+
+    if (pipe2(copy, O_CLOEXEC) != 0 || pipe2(report, O_CLOEXEC) != 0) {
+        e = err_errno("pipes for an inspector");
+    } else {
+        const int parser[2] = {copy[0], report[1]};
+        const int scanner[5] = {fds[0], fds[1], fds[2], copy[1], report[0]};
+
+        (void)fcntl(copy[1], F_SETPIPE_SZ, TEE_PIPE_BYTES);
+        out->parser = fork_part(n, &(struct part){ROLE_EXAMINER, parser, 2}, j);
+        if (out->parser > 0)
+            out->scanner = fork_part(n, &(struct part){ROLE_SCANNER, scanner, 5}, j);
+        if (out->parser < 0 || out->scanner < 0)
+            e = err_errno("forking an inspector");
+    }
+    for (int i = 0; i < 2; i++) {
+        fd_close_auto(&copy[i]);
+        fd_close_auto(&report[i]);
+    }
+    return e;
+}
+
+static void kill_job(struct nursling *job)
+{
+    if (job->scanner > 0)
+        (void)kill(job->scanner, SIGKILL);
+    if (job->parser > 0)
+        (void)kill(job->parser, SIGKILL);
+}
+
+static struct nursling *find_job(struct nursery *n, uint64_t id)
+{
+    for (size_t i = 0; i < n->n_jobs; i++) {
+        if (n->jobs[i].id == id)
+            return &n->jobs[i];
+    }
+    return NULL;
+}
+
+/* A job that cannot be started has its descriptors closed: the front sees their end. */
+static void start_job(struct nursery *n, const struct job *j, const int fds[JOB_FDS_MAX])
+{
+    struct nursling *job = find_job(n, 0);
+    enum err e = ERR_OK;
+
+    if (job == NULL) {
+        log_event(LOG_ERROR, "inspector.too_many", log_int("jobs", (int64_t)n->n_jobs));
+        return;
+    }
+    *job = (struct nursling){.id = j->id};
+    if (j->kind == JOB_INSPECT) {
+        e = fork_pair(n, j, fds, job);
+    } else {
+        job->parser = fork_part(n, &(struct part){ROLE_RENDERER, fds, 2}, j);
+        if (job->parser < 0)
+            e = err_errno("forking a renderer");
+    }
+    if (e != ERR_OK) {
+        log_event(LOG_ERROR, "inspector.not_started", log_err(e));
+        kill_job(job);
+        if (job->parser <= 0 && job->scanner <= 0)
+            job->id = 0;
+    }
+}
+
+/* ---- reaping ---- */
+
+/* Whatever a parser was made to try, this is where it shows. */
+static void report_end(const char *what, int status, bool wanted)
+{
+    if (WIFSIGNALED(status) && !wanted)
+        log_event(LOG_WARN, "inspector.killed", log_str("part", what),
+                  log_int("signal", WTERMSIG(status)),
+                  log_str("message", WTERMSIG(status) == SIGSYS
+                                         ? "it made a system call that is not allowed"
+                                         : strsignal(WTERMSIG(status))));
+    else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+        log_event(LOG_WARN, "inspector.failed", log_str("part", what),
+                  log_int("status", WEXITSTATUS(status)));
+}
+
+static void reap(struct nursery *n)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+
+        for (size_t i = 0; i < n->n_jobs; i++) {
+            struct nursling *job = &n->jobs[i];
+
+            if (job->id == 0 || (job->scanner != pid && job->parser != pid))
+                continue;
+            report_end(job->scanner == pid ? "scanner" : "parser", status, killed);
+            if (job->scanner == pid) {
+                job->scanner = 0;
+                kill_job(job); /* its examiner, if it is still there */
+            } else {
+                job->parser = 0;
+            }
+            if (job->scanner <= 0 && job->parser <= 0)
+                job->id = 0;
+        }
+    }
+}
+
+/* ---- the loop ---- */
+
+static enum err serve_one(struct nursery *n)
+{
+    struct nursling *job;
+    struct job j;
+    int fds[JOB_FDS_MAX];
+    enum err e = job_recv(n->control, &j, fds);
+
+    if (e == ERR_INVALID) {
+        log_event(LOG_ERROR, "inspector.not_a_job", log_err(e));
+        return ERR_OK;
+    }
+    TRY(e);
+    j.work.type[SNIFF_TYPE_MAX] = '\0';
+    if ((j.kind == JOB_INSPECT || j.kind == JOB_RENDER) && fds[0] >= 0 && fds[1] >= 0) {
+        start_job(n, &j, fds);
+    } else if (j.kind == JOB_KILL && j.id != 0) {
+        job = find_job(n, j.id);
+        if (job != NULL)
+            kill_job(job);
+    }
+    for (size_t i = 0; i < JOB_FDS_MAX; i++)
+        fd_close_auto(&fds[i]);
+    return ERR_OK;
+}
+
+static enum err serve(struct nursery *n)
+{
+    for (;;) {
+        struct pollfd p[2] = {{.fd = n->control, .events = POLLIN},
+                              {.fd = n->signals, .events = POLLIN}};
+        struct signalfd_siginfo ignored;
+
+        if (poll(p, 2, -1) < 0) {
+            if (errno == EINTR)
+                continue;
+            return err_errno("poll");
+        }
+        if (p[1].revents != 0) {
+            (void)!read(n->signals, &ignored, sizeof(ignored));
+            reap(n);
+        }
+        if (p[0].revents != 0) {
+            enum err e = serve_one(n);
+
+            if (e != ERR_OK)
+                return e == ERR_UNAVAILABLE ? ERR_OK : e;
+        }
+    }
+}
+
+enum err nursery_serve(int control, const struct job_settings *settings)
+{
+    struct nursery n = {.control = control, .settings = settings};
+    sigset_t child;
+    enum err e;
+
+    n.n_jobs = (size_t)settings->jobs_max * 2 + JOBS_SPARE;
+    n.jobs = calloc(n.n_jobs, sizeof(*n.jobs));
+    if (n.jobs == NULL)
+        return err_set(ERR_NOMEM, "the nursery");
+    (void)sigemptyset(&child);
+    (void)sigaddset(&child, SIGCHLD);
+    (void)sigprocmask(SIG_BLOCK, &child, NULL);
+    n.signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (n.signals < 0) {
+        free(n.jobs);
+        return err_errno("signalfd");
+    }
+    e = serve(&n);
+    for (size_t i = 0; i < n.n_jobs; i++)
+        kill_job(&n.jobs[i]);
+    (void)close(n.signals);
+    free(n.jobs);
+    return e;
+}
