@@ -109,6 +109,14 @@ void setup_evidence(const struct config *c, struct evidence_config *out)
         .recheck_bytes_mib = c->policy.recheck_mib,
         .reserve_bytes = c->storage.reserve,
         .idempotency_ttl_s = c->policy.idempotency_ttl_s,
+        .upload_expiry_s = c->policy.upload_expiry_s,
+        .upload_memory_s = c->policy.upload_memory_s,
+        .open_uploads_per_person = c->policy.open_uploads_per_person,
+        .uploads_warm = c->policy.uploads_warm,
+        .quota = {.person_bytes = c->policy.quota_person_bytes,
+                  .person_artefacts = c->policy.quota_person_artefacts,
+                  .claim_bytes = c->policy.quota_claim_bytes,
+                  .claim_artefacts = c->policy.quota_claim_artefacts},
     };
 }
 

@@ -16,15 +16,21 @@ enum role denial_role(const struct principal *p)
     return role;
 }
 
+json_t *denial_entry(struct evidence *ev, const struct principal *p, const char *action,
+                     const char *reason)
+{
+    enum role role = denial_role(p);
+    if (!flood_passes(ev->flood, p, role, action, reason, clock_steady_ms()))
+        return NULL;
+    json_t *entry = entry_new(action, p, role);
+    json_put_text(entry, "reason", reason);
+    return entry;
+}
+
 json_t *denial_new(struct evidence *ev, const struct principal *p, const char *action,
                    enum refusal why)
 {
-    enum role role = denial_role(p);
-    if (!flood_passes(ev->flood, p, role, action, refusal_name(why), clock_steady_ms()))
-        return NULL;
-    json_t *entry = entry_new(action, p, role);
-    json_put_text(entry, "reason", refusal_name(why));
-    return entry;
+    return denial_entry(ev, p, action, refusal_name(why));
 }
 
 void denial_note(struct evidence *ev, json_t *entry)

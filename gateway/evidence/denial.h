@@ -11,6 +11,10 @@ enum role denial_role(const struct principal *p);
  * caller adds what is allowed to be kept and gives it to denial_note. */
 json_t *denial_new(struct evidence *ev, const struct principal *p, const char *action,
                    enum refusal why);
+/* The same for what is no refusal but may come as often; `reason` is a constant of the program.
+ */
+json_t *denial_entry(struct evidence *ev, const struct principal *p, const char *action,
+                     const char *reason);
 void denial_note(struct evidence *ev, json_t *entry); /* steals; NULL allowed */
 /* Tells the log what was counted: of the windows that are over, or of all. */
 void denial_flush(struct evidence *ev, bool all);

@@ -3,7 +3,8 @@
  * Rooms: upload (intake), seal (one pass over the bytes), artefact (metadata, lists, links),
  * retrieve (reading), claim (claims, parties), authority (who stands how to a claim), choice
  * (the recording choice), consent, history, entry (what the log is told), scribe (entries
- * nobody waits for), refusal, kinds.
+ * nobody waits for), quota (how much), duplicate (the same again), replay (a call twice),
+ * refusal, kinds.
  */
 #ifndef GATEWAY_EVIDENCE_EVIDENCE_H
 #define GATEWAY_EVIDENCE_EVIDENCE_H
@@ -14,6 +15,10 @@
 #include "gateway/keeper/keeper.h"
 #include "gateway/keeper/keyring.h"
 #include "storage/committer.h"
+
+struct quota_limits { /* quota.h; 0: none */
+    uint64_t person_bytes, person_artefacts, claim_bytes, claim_artefacts;
+};
 
 struct evidence_config {
     bool inspection; /* false: artefacts are available without having been looked at
@@ -28,6 +33,11 @@ struct evidence_config {
                                    many MiB */
     uint64_t reserve_bytes; /* free space kept: below it uploads are refused as storage-full */
     unsigned idempotency_ttl_s;
+    unsigned upload_expiry_s; /* an unfinished upload that nobody goes on with */
+    unsigned upload_memory_s; /* how long ended ones are known as ended */
+    unsigned open_uploads_per_person;
+    unsigned uploads_warm; /* unfinished ones that go on without being read back */
+    struct quota_limits quota;
 };
 
 struct evidence; /* opaque beyond gateway/evidence/ */
@@ -52,8 +62,8 @@ DEFINE_AUTO(struct evidence, evidence_free);
 MUST_USE enum err evidence_announce(struct evidence *ev, const uint8_t kinds_sha256[32]);
 /* The keyring file is read again (after keys add|rotate). */
 MUST_USE enum err evidence_reload(struct evidence *ev);
-/* Sweeps: expired read sessions are closed, idempotency keys forgotten. Called every few
- * seconds by main. */
+/* Sweeps: expired read sessions are closed, idempotency keys forgotten, unfinished uploads
+ * expire. Called every few seconds by main. */
 void evidence_tick(struct evidence *ev);
 /* Removes objects without a record that are older than an hour (a crash between publishing and
  * commit). */

@@ -15,13 +15,25 @@ static const char *const SHOWN[] = {
     "size",         "sha256",         "assessment", "effective_at",
     "channel",      "notice_version", "decision",   "statement_version",
     "linked_claim", "status",         "served",     "on_behalf_of",
-    "stage",        "session",        "event_id",
+    "stage",        "session",        "event_id",   "upload",
 };
 
 /* Entries of these actions show up in no claim's history: they are the auditor's. */
 static bool hidden_action(const char *action)
 {
     return strcmp(action, "read.denied") == 0;
+}
+
+/* And of these only in what its owner sees: that something was started, and did not arrive. */
+static bool owners_action(const char *action)
+{
+    static const char *const OWNERS[] = {"upload.broken", "upload.started", "upload.expired",
+                                         "upload.terminated"};
+    for (size_t i = 0; i < ARRAY_LEN(OWNERS); i++) {
+        if (strcmp(action, OWNERS[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 static bool reads(const struct ledger_entry *e, json_t **details)
@@ -79,11 +91,21 @@ static json_t *event_of(const struct ledger_entry *e, json_t *details, const str
     return event;
 }
 
+/* What the gateway does by itself names whose it is. */
+static bool is_owner(const struct viewer *v, const json_t *details, const char *actor)
+{
+    const char *owner = json_string_value(json_object_get(details, "owner"));
+    const char *whose = owner ? owner : actor;
+    return whose && strcmp(whose, v->me) == 0;
+}
+
 static bool concerns_viewer(const struct viewer *v, json_t *details)
 {
     const char *action = json_string_value(json_object_get(details, "action"));
     const char *actor = json_string_value(json_object_get(details, "actor"));
     if (!action || hidden_action(action))
+        return false;
+    if (owners_action(action) && !is_owner(v, details, actor))
         return false;
     if (!json_is_true(json_object_get(details, "harmful")) || v->harmful)
         return true;

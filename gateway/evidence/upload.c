@@ -70,6 +70,11 @@ static enum err described_check(struct upload *u)
     return recording_is_told(u) ? upload_check_recording_times(u) : ERR_OK;
 }
 
+static uint64_t stated_size(const struct upload *u)
+{
+    return u->rq.length > 0 ? (uint64_t)u->rq.length : 0;
+}
+
 static enum err checks_at_start(struct upload *u)
 {
     AUTO(db_read_end) struct db *db = NULL;
@@ -85,6 +90,7 @@ static enum err checks_at_start(struct upload *u)
     if (u->kind && recording_is_told(u))
         TRY(upload_check_recording(u, db, &verdict));
     u->room_at = ROOM_EVERY;
+    TRY(upload_check_quota(u, db, stated_size(u)));
     return upload_check_room(u->ev, u->rq.length);
 }
 
@@ -103,6 +109,8 @@ static void note_refused(struct upload *u, enum refusal why)
         entry_claim(entry, &u->rq.claim);
         json_put_text(entry, "role", role_name(u->role));
     }
+    if (!uuid_is_nil(&u->session))
+        entry_upload(entry, &u->session);
     json_put_text_if(entry, "kind", u->kind ? u->kind->name : "");
     json_put_bool(entry, "harmful", u->kind ? u->kind->harmful : true);
     if (u->finished) {
@@ -119,7 +127,49 @@ enum err upload_refused(struct upload *u, enum err e)
     atomic_fetch_add(&u->ev->uploads_refused, 1);
     if (e == ERR_REFUSED)
         note_refused(u, (enum refusal)why.detail);
+    u->told = u->told || e == ERR_REFUSED;
     return err_restore(&why);
+}
+
+/* Whether what was sent may have been under the harm rule, as far as is known. */
+static bool maybe_harmful(const struct upload *u)
+{
+    const struct kinds *kinds = u->ev->parts.kinds;
+    if (u->kind)
+        return u->kind->harmful;
+    for (size_t i = 0; i < kinds->n; i++) {
+        if (kinds->rows[i].harmful && (kinds->rows[i].roles & u->principal.roles))
+            return true;
+    }
+    return false;
+}
+
+/* An outcome that nobody was told of may still be a good one. */
+static bool is_stored(const struct upload *u)
+{
+    AUTO(db_read_end) struct db *db = NULL;
+    bool stored = false;
+    if (!u->finished || db_read_begin(u->ev->parts.db, &db) != ERR_OK)
+        return false;
+    return artefact_exists(db, &u->artefact.id, &stored) == ERR_OK && stored;
+}
+
+/* It was begun, and nothing has been said of its end: the connection broke, or the trouble was
+ * ours. Whoever sent it finds it in the claim's history. */
+static void note_broken(struct upload *u)
+{
+    if (!u->begun || u->told || u->repeat || is_stored(u))
+        return;
+    json_t *entry = denial_entry(u->ev, &u->principal, "upload.broken",
+                                 u->finished ? "trouble" : "incomplete");
+    if (!entry)
+        return;
+    entry_claim(entry, &u->rq.claim);
+    json_put_text(entry, "role", role_name(u->role));
+    json_put_text_if(entry, "kind", u->kind ? u->kind->name : "");
+    json_put_bool(entry, "harmful", maybe_harmful(u));
+    json_put_int(entry, "size", (json_int_t)u->artefact.size);
+    denial_note(u->ev, entry);
 }
 
 static enum err upload_make(struct evidence *ev, const struct principal *p,
@@ -131,6 +181,7 @@ static enum err upload_make(struct evidence *ev, const struct principal *p,
     u->ev = ev;
     u->principal = *p;
     u->rq = *rq;
+    u->quota_left = UINT64_MAX;
     buf_init(&u->header, AGE_HEADER_MAX);
     *out = u;
     return ERR_OK;
@@ -160,6 +211,7 @@ enum err upload_begin(struct evidence *ev, const struct principal *p,
         artefact_classify(u);
     TRY(share_admit(u));
     TRY(sealing_start(u));
+    u->begun = true;
     *out = TAKE(u);
     return ERR_OK;
 }
@@ -174,7 +226,7 @@ static enum err checks_of_evidence(struct upload *u, struct db *db)
     return upload_check_recording(u, db, &verdict);
 }
 
-static enum err checks_prepared(struct upload *u)
+static enum err checks_prepared(struct upload *u, uint64_t have)
 {
     AUTO(db_read_end) struct db *db = NULL;
     TRY(db_read_begin(u->ev->parts.db, &db));
@@ -184,18 +236,20 @@ static enum err checks_prepared(struct upload *u)
     }
     TRY(u->is_part ? upload_check_any_kind(u) : checks_of_evidence(u, db));
     u->room_at = ROOM_EVERY;
-    return upload_check_room(u->ev, u->rq.length);
+    TRY(upload_check_quota(u, db, stated_size(u)));
+    return upload_check_room(u->ev, u->rq.length > 0 ? u->rq.length - (int64_t)have : -1);
 }
 
 enum err upload_prepare(struct evidence *ev, const struct principal *p,
-                        const struct upload_request *rq, bool is_part, struct upload **out)
+                        const struct upload_request *rq, bool is_part, uint64_t have,
+                        struct upload **out)
 {
     AUTO(upload_free) struct upload *u = NULL;
     TRY(upload_make(ev, p, rq, &u));
     u->is_part = is_part;
     if (u->rq.length == 0)
         u->rq.length = -1; /* that it is empty is found at its end */
-    enum err e = checks_prepared(u);
+    enum err e = checks_prepared(u, have);
     if (e != ERR_OK)
         return upload_refused(u, e);
     artefact_describe(u);
@@ -211,13 +265,29 @@ enum err upload_admit(struct upload *u)
     return sealer_take(u->ev->sealers, &u->sealer);
 }
 
+enum err upload_admit_whole(struct upload *u)
+{
+    TRY(share_admit(u));
+    return sealing_start(u);
+}
+
 /* --- the bytes ---------------------------------------------------------------------------- */
+
+/* A length need not be stated, and more was sent meanwhile. */
+static enum err quota_again(struct upload *u)
+{
+    AUTO(db_read_end) struct db *db = NULL;
+    TRY(db_read_begin(u->ev->parts.db, &db));
+    return upload_check_quota(u, db, u->artefact.size);
+}
 
 static enum err write_checked(struct upload *u, const void *data, size_t len)
 {
     bool head_was_short = u->artefact.size < SNIFF_HEAD_MAX;
     u->artefact.size += len;
     TRY(upload_check_size(u, u->artefact.size));
+    if (u->artefact.size > u->quota_left && !u->repeat)
+        TRY(quota_again(u));
     if (u->artefact.size >= u->room_at && !u->repeat) {
         u->room_at += ROOM_EVERY;
         TRY(upload_check_room(u->ev,
@@ -288,9 +358,10 @@ static enum err bytes_check(struct upload *u)
     bool differs = u->rq.has_digest && !equal_constant_time(u->rq.digest, u->sealed.sha256, 32);
     if (u->contradicted || differs)
         return refuse(REFUSAL_DIGEST_MISMATCH);
-    if (!u->repeat && !u->sniffed)
-        TRY(upload_check_bytes_type(u));
-    return ERR_OK;
+    if (u->repeat)
+        return ERR_OK;
+    /* Asked once more where it was found long ago, by a process that may have died of it. */
+    return u->sniffed ? upload_check_known_type(u) : upload_check_bytes_type(u);
 }
 
 static enum err finish_checked(struct upload *u, struct upload_result *out)
@@ -306,6 +377,7 @@ enum err upload_finish(struct upload *u, struct upload_result *out)
     enum err e = finish_checked(u, out);
     if (e != ERR_OK)
         return upload_refused(u, e);
+    u->told = true;
     buf_init(&out->receipt, RECEIPT_MAX);
     return evidence_receipt(u->ev, out->artefact.ledger_index, &out->receipt);
 }
@@ -314,6 +386,7 @@ void upload_free(struct upload *u)
 {
     if (!u)
         return;
+    note_broken(u);
     sealer_give(u->sealer);
     blob_writer_free(u->blob); /* unpublished: discarded, but for a part */
     if (u->file_key)

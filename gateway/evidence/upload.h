@@ -31,23 +31,28 @@ struct upload_request {
     struct uuid assessment;
     int64_t recording_started_at, recording_stopped_at; /* 0: not stated */
     char idempotency_key[IDEMPOTENCY_KEY_MAX + 1];      /* "" for none */
-    bool described_later; /* kind and description may follow the bytes: upload_describe */
+    /* Kind, description and the recording's members may follow the bytes: upload_describe.
+     * Those that are stated already are checked at the beginning as far as they go. */
+    bool described_later;
 };
 struct upload_result {
     struct artefact_record artefact;
-    bool repeated;      /* an earlier answer given again */
-    bool duplicate;     /* the same bytes were there: `artefact` is that one, nothing new stored */
-    struct buf receipt; /* cleared by the caller */
+    bool repeated;  /* an earlier answer given again */
+    bool duplicate; /* the same bytes were there: `artefact` is that one, nothing new stored */
+    bool others;        /* duplicate: somebody else had sent it ... */
+    int64_t linked_at;  /* ... and since when it stands on the claim */
+    struct buf receipt; /* cleared by the caller; of a duplicate: of its own entry */
 };
 
 struct upload;
 MUST_USE enum err upload_begin(struct evidence *ev, const struct principal *p,
                                const struct upload_request *rq, struct upload **out);
 MUST_USE enum err upload_write(struct upload *u, const void *data, size_t len);
-/* A digest that came behind the bytes. Whatever was stated has to hold, also when another was. */
+/* A digest that came behind the bytes. Whatever was stated has to hold, also when another was.
+ */
 void upload_expect_digest(struct upload *u, const uint8_t sha256[32]);
-/* What a form says behind its files; before upload_finish, and only once. Kind, assessment and the
- * recording's times are checked as upload_begin would have. */
+/* What a form says behind its files; before upload_finish, and only once. Kind, assessment and
+ * the recording's times are checked as upload_begin would have. */
 MUST_USE enum err upload_describe(struct upload *u, const struct upload_request *later);
 MUST_USE enum err upload_finish(struct upload *u, struct upload_result *out);
 void upload_free(struct upload *u);

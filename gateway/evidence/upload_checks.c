@@ -5,6 +5,8 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/evidence/authority.h"
+#include "gateway/evidence/denial.h"
+#include "gateway/evidence/quota.h"
 
 #include <string.h>
 
@@ -143,6 +145,13 @@ enum err upload_check_known_type(const struct upload *u)
                               "The selected file is not what it is called: it looks like %s",
                               type);
     return ERR_OK;
+}
+
+enum err upload_check_quota(struct upload *u, struct db *db, uint64_t size)
+{
+    /* a part that names no claim yet is its sender's alone */
+    enum role role = u->reached ? u->role : denial_role(&u->principal);
+    return quota_ask(u->ev, db, &u->principal, role, &u->rq.claim, size, &u->quota_left);
 }
 
 enum err upload_check_bytes_type(struct upload *u)

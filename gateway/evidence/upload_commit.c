@@ -4,8 +4,11 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/evidence/entry.h"
+#include "gateway/evidence/quota.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- idempotency -------------------------------------------------------------------------- */
@@ -17,6 +20,30 @@ enum err upload_key_take(struct upload *u)
     TRY(running_take(u->ev->running, &u->principal, u->rq.idempotency_key, &u->running));
     u->key_held = true;
     return ERR_OK;
+}
+
+/* What is kept of an answer: the artefact's id, and for a duplicate its own entry. */
+static void answer_write(const struct upload *u, char *out, size_t cap)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(&u->artefact.id, id);
+    if (u->is_duplicate)
+        (void)snprintf(out, cap, "%s %" PRIu64, id, u->duplicate.entry);
+    else
+        (void)snprintf(out, cap, "%s", id);
+}
+
+static bool answer_read(const char *text, struct upload *u)
+{
+    char id[UUID_TEXT_SIZE], *end = NULL;
+    (void)snprintf(id, sizeof(id), "%s", text);
+    if (uuid_parse(id, &u->known_artefact) != ERR_OK)
+        return false;
+    const char *rest = text + strlen(id);
+    u->known_duplicate = *rest == ' ';
+    if (u->known_duplicate)
+        u->known_entry = strtoull(rest + 1, &end, 10);
+    return u->known_duplicate ? *end == 0 : *rest == 0;
 }
 
 enum err upload_key_check(struct upload *u, struct db *db)
@@ -31,7 +58,7 @@ enum err upload_key_check(struct upload *u, struct db *db)
     if (found == ERR_NOT_FOUND)
         return ERR_OK;
     TRY(found);
-    if (uuid_parse(buf_text(&answer), &u->known_artefact) != ERR_OK)
+    if (!answer_read(buf_text(&answer), u))
         return refuse(REFUSAL_KEY_REUSED); /* by a call that is no upload (replay.h) */
     u->repeat = true;
     return ERR_OK;
@@ -57,6 +84,16 @@ static enum err fingerprint(const struct upload *u, uint8_t out[32])
     return sha256_parts(parts, lens, ARRAY_LEN(parts), out);
 }
 
+/* Its receipt is that of its own entry: the first one names who sent that. */
+static void result_of_duplicate(const struct upload *u, struct upload_result *out)
+{
+    out->artefact = u->duplicate.artefact;
+    out->artefact.ledger_index = u->duplicate.entry;
+    out->duplicate = true;
+    out->others = !person_is(&u->duplicate.artefact.uploader, &u->principal);
+    out->linked_at = u->duplicate.linked_at;
+}
+
 enum err upload_answer_again(struct upload *u, struct upload_result *out)
 {
     uint8_t print[32];
@@ -65,8 +102,12 @@ enum err upload_answer_again(struct upload *u, struct upload_result *out)
         return refuse(REFUSAL_KEY_REUSED);
     AUTO(db_read_end) struct db *db = NULL;
     TRY(db_read_begin(u->ev->parts.db, &db));
-    TRY(artefact_find(db, &u->known_artefact, &out->artefact));
     out->repeated = true;
+    if (!u->known_duplicate)
+        return artefact_find(db, &u->known_artefact, &out->artefact);
+    TRY(duplicate_again(db, &u->principal, &u->known_artefact, &u->rq.claim, &u->duplicate));
+    u->duplicate.entry = u->known_entry;
+    result_of_duplicate(u, out);
     return ERR_OK;
 }
 
@@ -125,10 +166,23 @@ static enum err key_remember(struct upload *u, struct db *db)
     };
     memcpy(r.key, u->rq.idempotency_key, sizeof(r.key));
     TRY(fingerprint(u, r.fingerprint));
-    char id[UUID_TEXT_SIZE];
-    uuid_format(&u->artefact.id, id);
-    enum err e = idempotency_insert(db, &r, id, strlen(id));
+    char answer[UUID_TEXT_SIZE + 32];
+    answer_write(u, answer, sizeof(answer));
+    enum err e = idempotency_insert(db, &r, answer, strlen(answer));
     return e == ERR_EXISTS ? refuse(REFUSAL_KEY_BUSY) : e; /* by another process */
+}
+
+static enum err store_new(struct upload *u, struct commit_tx *tx)
+{
+    struct db *db = commit_db(tx);
+    struct artefact_record *a = &u->artefact;
+    TRY(quota_take(u->ev, db, a));
+    TRY(upload_log(u, tx));
+    TRY(artefact_insert(db, a));
+    TRY(header_put(db, &a->id, u->key_id, u->header.data, u->header.len));
+    struct link_record link = {
+        .artefact = a->id, .claim = a->claim, .by = a->uploader, .created_at = a->received_at};
+    return link_insert(db, &link);
 }
 
 static enum err upload_apply(struct commit_tx *tx, void *ctx)
@@ -140,12 +194,16 @@ static enum err upload_apply(struct commit_tx *tx, void *ctx)
     TRY(status_decide(u, db));
     a->received_at = clock_now();
     (void)snprintf(a->uploader_role, sizeof(a->uploader_role), "%s", role_name(u->role));
-    TRY(upload_log(u, tx));
-    TRY(artefact_insert(db, a));
-    TRY(header_put(db, &a->id, u->key_id, u->header.data, u->header.len));
-    struct link_record link = {
-        .artefact = a->id, .claim = a->claim, .by = a->uploader, .created_at = a->received_at};
-    TRY(link_insert(db, &link));
+    enum err known = duplicate_find(db, &u->principal, a, &u->duplicate);
+    if (known != ERR_OK && known != ERR_NOT_FOUND)
+        return known;
+    u->is_duplicate = known == ERR_OK;
+    if (u->is_duplicate) {
+        TRY(duplicate_log(tx, &u->principal, u->role, &u->session, &u->duplicate));
+        u->artefact = u->duplicate.artefact;
+    } else {
+        TRY(store_new(u, tx));
+    }
     TRY(key_remember(u, db));
     return u->also ? u->also(tx, u, u->also_ctx) : ERR_OK;
 }
@@ -175,11 +233,16 @@ enum err upload_store(struct upload *u, struct upload_result *out)
         u->artefact.id = uuid_new();
         blob_publish_as(u->blob, &u->artefact.id);
     }
+    struct uuid blob = u->artefact.id;
     TRY(header_make(u));
     TRY(blob_flush(u->blob));
     TRY(evidence_commit(u->ev, upload_apply, u, u->blob));
-    out->artefact = u->artefact;
-    out->repeated = false;
+    *out = (struct upload_result){.artefact = u->artefact};
+    if (u->is_duplicate) {
+        result_of_duplicate(u, out);
+        enum err e = blob_remove(u->ev->parts.blobs, &blob);
+        (void)e; /* then the sweep of what no record names takes it */
+    }
     atomic_fetch_add(&u->ev->uploads_accepted, 1);
     return ERR_OK;
 }

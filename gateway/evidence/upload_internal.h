@@ -8,6 +8,7 @@
 #define GATEWAY_EVIDENCE_UPLOAD_INTERNAL_H
 
 #include "gateway/evidence/choice.h"
+#include "gateway/evidence/duplicate.h"
 #include "gateway/evidence/internal.h"
 #include "gateway/evidence/running.h"
 #include "gateway/evidence/seal.h"
@@ -19,21 +20,27 @@ struct upload {
     struct principal principal;
     struct upload_request rq;
     const struct kind *kind; /* NULL until it is described, where that comes later */
+    uint64_t quota_left;     /* bytes that person and claim have room for */
     uint64_t max_bytes; /* the kind's; until then the largest of those the caller may send */
     struct artefact_record artefact;
     enum role role;
     bool reached; /* the caller may send to this claim: it may be named */
     bool counted, shared, key_held, repeat, sniffed, finished;
+    bool begun, told;  /* bytes are taken; what became of them is in the log */
     bool contradicted; /* more than one digest was stated, and not the same */
     struct running_ticket running;
     struct share_ticket share;
     uint64_t room_at;                /* bytes at which free space is looked at again */
     struct idempotency_record known; /* repeat mode */
     struct uuid known_artefact;
+    bool known_duplicate; /* it was one, and this is its entry */
+    uint64_t known_entry;
     uint8_t *file_key; /* slab slot: file key[16] | payload nonce[16] */
     struct sealer *sealer;
     struct blob_writer *blob;
     struct sealed sealed;
+    bool is_duplicate; /* found in the commit: nothing is stored, `artefact` is that one */
+    struct duplicate duplicate;
     struct buf header;
     char key_id[KEY_ID_SIZE];
 
@@ -50,12 +57,15 @@ struct upload {
 
 /* Counts the refusal, tells the log, and passes `e` on. */
 MUST_USE enum err upload_refused(struct upload *u, enum err e);
-/* The checks of upload_begin, but for the Idempotency-Key; no bytes can come yet. */
+/* The checks of upload_begin, but for the Idempotency-Key; no bytes can come yet. `have`: bytes
+ * that are here already. */
 MUST_USE enum err upload_prepare(struct evidence *ev, const struct principal *p,
-                                 const struct upload_request *rq, bool is_part,
+                                 const struct upload_request *rq, bool is_part, uint64_t have,
                                  struct upload **out);
-/* Then: it is one of those that run, and has a sealer. */
+/* Then: it is one of those that run, and has a sealer for upload_resume. */
 MUST_USE enum err upload_admit(struct upload *u);
+/* Instead: and a payload of its own is begun, as by upload_begin. */
+MUST_USE enum err upload_admit_whole(struct upload *u);
 
 /* --- upload_checks.c ---------------------------------------------------------------------- */
 
@@ -72,6 +82,8 @@ MUST_USE enum err upload_check_recording_times(const struct upload *u);
 MUST_USE enum err upload_check_recording(const struct upload *u, struct db *db,
                                          enum recording_verdict *out);
 MUST_USE enum err upload_check_room(struct evidence *ev, int64_t length);
+/* Room by quota; fills quota_left. */
+MUST_USE enum err upload_check_quota(struct upload *u, struct db *db, uint64_t size);
 /* The type that the first bytes show, against the kind (once it is known) and what was stated;
  * fills sniffed and artefact.media_type. */
 MUST_USE enum err upload_check_bytes_type(struct upload *u);

@@ -92,7 +92,7 @@ START_TEST(pages_end_alike_whatever_is_hidden)
     struct principal ada = claimant("ada");
     struct uuid claim = world_claim(&w, "ada");
     for (int i = 0; i < 3; i++) {
-        (void)world_letter(&w, "ada", &claim, "hello");
+        (void)world_new_letter(&w, "ada", &claim);
         (void)world_sr1(&w, &claim);
     }
     uint64_t after = UINT64_MAX;

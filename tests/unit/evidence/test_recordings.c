@@ -56,8 +56,11 @@ START_TEST(an_opt_out_reaches_a_recording_behind_many_others)
     struct upload_result recording;
     struct choice_result r;
     ok(record(&w, &claim, &made, &recording));
-    for (int i = 0; i < RECORDINGS_MAX + 2; i++)
-        ok(send(&w, &ada, &claim, &made, "further_evidence", "hello", 5, &id));
+    for (int i = 0; i < RECORDINGS_MAX + 2; i++) {
+        char text[32];
+        (void)snprintf(text, sizeof(text), "letter %d", i);
+        ok(send(&w, &ada, &claim, &made, "further_evidence", text, strlen(text), &id));
+    }
     ok(world_choose(&w, &ada, &made, "opt_out", clock_now(), &r));
     ck_assert_uint_eq(r.restricted, 1);
     ck_assert_int_eq(status_of(&w, &recording.artefact.id), ARTEFACT_RESTRICTED);

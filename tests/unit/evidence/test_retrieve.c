@@ -172,7 +172,7 @@ START_TEST(sessions_give_way_to_new_ones)
 {
     struct setting *s = setting_make(NULL); /* room for 16, so 4 each */
     for (int i = 0; i < 40; i++) {
-        struct uuid id = world_letter(&s->w, "ada", &s->claim, "x");
+        struct uuid id = world_new_letter(&s->w, "ada", &s->claim);
         ok(world_open_only(&s->w, &s->ada, &id, PURPOSE_NONE));
     }
     ok(world_open_only(&s->w, &s->morgan, &s->letter, PURPOSE_DECISION));
@@ -187,7 +187,7 @@ START_TEST(a_person_who_holds_their_part_waits)
     struct setting *s = setting_make(NULL);
     struct retrieval *held[4] = {NULL}, *more = NULL;
     for (size_t i = 0; i < ARRAY_LEN(held); i++) {
-        struct uuid id = world_letter(&s->w, "ada", &s->claim, "x");
+        struct uuid id = world_new_letter(&s->w, "ada", &s->claim);
         ok(world_retrieve(&s->w, &s->ada, &id, PURPOSE_NONE, &held[i]));
     }
     ck_assert_int_eq(world_retrieve(&s->w, &s->ada, &s->letter, PURPOSE_NONE, &more), ERR_BUSY);
@@ -463,7 +463,7 @@ START_TEST(a_busy_keeper_is_an_honest_answer)
     struct uuid ids[LETTERS];
     size_t busy = 0, opened = 0;
     for (size_t i = 0; i < LETTERS; i++)
-        ids[i] = world_letter(&s->w, "ada", &s->claim, "x");
+        ids[i] = world_new_letter(&s->w, "ada", &s->claim);
     for (size_t i = 0; i < LETTERS; i++) {
         enum err e = world_open_only(&s->w, &s->ada, &ids[i], PURPOSE_NONE);
         ck_assert_msg(e == ERR_OK || e == ERR_BUSY, "%s", err_name(e));

@@ -133,7 +133,11 @@ static inline void world_make(struct world *w, void (*adapt)(struct world *w))
                                          .read_sessions = 16,
                                          .uploads = 8,
                                          .recheck_bytes_mib = 1,
-                                         .idempotency_ttl_s = 3600};
+                                         .idempotency_ttl_s = 3600,
+                                         .upload_expiry_s = 3600,
+                                         .upload_memory_s = 86400,
+                                         .open_uploads_per_person = 64,
+                                         .uploads_warm = 8};
     w->keeper_config = (struct keeper_config){.keys_dir = w->keys,
                                               .log_key_file = w->log_key,
                                               .log_name = WORLD_LOG,
@@ -304,6 +308,16 @@ static inline struct uuid world_letter(struct world *w, const char *subject,
     struct upload_result result;
     ok(world_upload(w, &p, &rq, text, strlen(text), &result));
     return result.artefact.id;
+}
+
+/* One that nobody has sent before. */
+static inline struct uuid world_new_letter(struct world *w, const char *subject,
+                                           const struct uuid *claim)
+{
+    static unsigned number;
+    char text[32];
+    (void)snprintf(text, sizeof(text), "letter %u", number++);
+    return world_letter(w, subject, claim, text);
 }
 
 /* A medical report under the harm rule, by the doctor. */

@@ -69,7 +69,9 @@ START_TEST(every_layer_gets_its_own)
         "server = { listen = \"[::1]:7\"; ops_listen = \"127.0.0.1:8\"; log_level = \"error\"; "
         "};\n"
         "limits = { head = \"3 s\"; drain_bytes = \"5 MiB\"; connections_per_address = 9; };\n"
-        "policy = { party_issuer = \"p\"; read_session = \"20 s\"; intake_only = true; };\n"
+        "policy = { party_issuer = \"p\"; read_session = \"20 s\"; intake_only = true;\n"
+        "quota_person_bytes = \"3 MiB\"; quota_person_artefacts = 4; quota_claim_bytes = 0;\n"
+        "quota_claim_artefacts = 6; };\n"
         "storage = { reserve = \"7 MiB\"; };\nkeeper = { opens_per_second = 11; };\n");
     struct http_server_config public, operations;
     struct evidence_config evidence;
@@ -89,6 +91,10 @@ START_TEST(every_layer_gets_its_own)
     ck_assert_str_eq(evidence.party_issuer, "p");
     ck_assert(evidence.inspection && evidence.intake_only);
     ck_assert_uint_eq(evidence.reserve_bytes, 7u << 20);
+    ck_assert_uint_eq(evidence.quota.person_bytes, 3u << 20);
+    ck_assert_uint_eq(evidence.quota.person_artefacts, 4);
+    ck_assert_uint_eq(evidence.quota.claim_bytes, 0);
+    ck_assert_uint_eq(evidence.quota.claim_artefacts, 6);
     ck_assert_uint_eq(keeper.read_session_s, 20);
     ck_assert_uint_eq(keeper.opens_per_second, 11);
     ck_assert(keeper.admin && keeper.intake_only && keeper.require_mlock);

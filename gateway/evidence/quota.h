@@ -1,0 +1,32 @@
+/* How much may be stored: by one person, and to one claim; in bytes and in artefacts.
+ *
+ * Limits are for those who come in a matter of their own. A person's room is asked of
+ * claimants, representatives and health professionals; a claim's room is what the claimant's
+ * side (claimant, representatives) sends to it, and only they are asked for it. So nobody can
+ * fill a claim for others: a doctor's report, the department's letters and a provider's
+ * recordings find their place however much the claimant sent, and take up none of the
+ * claimant's.
+ *
+ * Asked at the start with the stated length, while the bytes come, and decided inside the
+ * commit, where the count is: of two uploads that race for the last place one gets it. A
+ * duplicate (duplicate.h) takes no room, and what is refused or disposed of later gives its own
+ * back. A limit of 0 is none.
+ */
+#ifndef GATEWAY_EVIDENCE_QUOTA_H
+#define GATEWAY_EVIDENCE_QUOTA_H
+
+#include "gateway/evidence/evidence.h"
+
+/* Is there room for one more of `size` bytes (0: not known yet), sent in this role? *left: how
+ * large it may be at the most. REFUSAL_QUOTA_EXCEEDED says which limit it is. */
+MUST_USE enum err quota_ask(struct evidence *ev, struct db *db, const struct principal *p,
+                            enum role role, const struct uuid *claim, uint64_t size,
+                            uint64_t *left);
+/* Inside the commit that stores it (uploader_role says in which role): asked again, and
+ * counted. */
+MUST_USE enum err quota_take(struct evidence *ev, struct db *db,
+                             const struct artefact_record *a);
+/* Inside the commit that refuses or disposes of it. */
+MUST_USE enum err quota_give(struct db *db, const struct artefact_record *a);
+
+#endif
