@@ -125,6 +125,17 @@ json_t *view_artefact_sent(const struct artefact_record *a)
     return o;
 }
 
+json_t *view_upload(const struct upload_result *r)
+{
+    if (!r->duplicate)
+        return view_artefact_sent(&r->artefact);
+    json_t *o = view_artefact(&r->artefact, !r->others), *links = json_array();
+    append_link(links, &r->artefact.claim, "", r->linked_at);
+    json_put(o, "links", links);
+    view_put_id(o, "duplicate_of", &r->artefact.id);
+    return o;
+}
+
 /* --- assessments, choices, consents ------------------------------------------------------- */
 
 json_t *view_choice_event(const struct choice_event *e)

@@ -8,6 +8,7 @@
 #include "gateway/evidence/choice.h"
 #include "gateway/evidence/claim.h"
 #include "gateway/evidence/consent.h"
+#include "gateway/evidence/upload.h"
 
 json_t *view_claim(const struct claim_view *v);
 json_t *view_artefact(const struct artefact_record *a, bool mine); /* without links */
@@ -15,6 +16,8 @@ json_t *view_artefact_whole(const struct artefact_view *v);
 /* What the sender is answered about what was just committed: one link, to the claim it went to.
  */
 json_t *view_artefact_sent(const struct artefact_record *a);
+/* The same of a whole upload: where it repeats one that is there, "duplicate_of" says which. */
+json_t *view_upload(const struct upload_result *r);
 json_t *view_assessment(const struct assessment_view *v, const struct principal *p);
 json_t *view_assessment_new(const struct assessment_record *a);
 json_t *view_choice_event(const struct choice_event *e);

@@ -130,6 +130,7 @@ class OpenApi(unittest.TestCase):
         rows = set(re.findall(r'READ\("([^"]+)"', table))
         routes = {("GET", p) for p in rows}
         routes |= set(re.findall(r'WRITE\("(\w+)", "([^"]+)"', table))
+        routes |= {("POST", p) for p in re.findall(r'CREATE\("([^"]+)"', table)}
         routes |= set(re.findall(r'\.method = "(\w+)",\s*\.pattern = "([^"]+)"', table))
         document = (SOURCE / "docs/openapi.yaml").read_text()
         paths, at = set(), None
