@@ -300,6 +300,7 @@ static MUST_USE enum err good(struct transfer *t)
 static MUST_USE enum err not_good(struct transfer *t, enum verdict verdict)
 {
     const struct answer *a = &t->upload.answer;
+    long status = a->status;
 
     switch (verdict) {
     case VERDICT_AGAIN:
@@ -307,12 +308,14 @@ static MUST_USE enum err not_good(struct transfer *t, enum verdict verdict)
     case VERDICT_LOGIN:
         return wait_for_login(t);
     case VERDICT_ANEW:
+        if (t->step != STEP_CREATE && status == 410 && upload_ended(&t->upload, &t->problem))
+            break;
         return begin_anew(t, t->problem.words, ERR_REFUSED);
     case VERDICT_REFUSED:
     case VERDICT_GOOD:
         break;
     }
-    t->result->status = a->status;
+    t->result->status = status;
     memcpy(t->result->problem, t->problem.name, sizeof(t->result->problem));
     return err_set(ERR_REFUSED, "%s", t->problem.words);
 }
@@ -330,15 +333,23 @@ static MUST_USE enum err trouble(struct transfer *t, enum err e)
     return begin_anew(t, why, ERR_CONFLICT);
 }
 
+/* A token that is only expired is no 401 where clients would then give their upload up. */
+static enum verdict judge(struct transfer *t)
+{
+    const struct answer *a = &t->upload.answer;
+
+    problem_read(a->status, a->body.data, a->body.len, &t->problem);
+    return a->status == 423 && a->challenged ? VERDICT_LOGIN
+                                             : verdict_of(t->step, a->status, t->problem.name);
+}
+
 /* A request and what follows from it. */
 static MUST_USE enum err advance(struct transfer *t)
 {
     enum err e = upload_call(&t->upload, t->step);
 
     if (e == ERR_OK) {
-        const struct answer *a = &t->upload.answer;
-        problem_read(a->status, a->body.data, a->body.len, &t->problem);
-        enum verdict verdict = verdict_of(t->step, a->status, t->problem.name);
+        enum verdict verdict = judge(t);
         if (verdict != VERDICT_GOOD)
             return not_good(t, verdict);
         e = good(t);

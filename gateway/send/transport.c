@@ -22,7 +22,8 @@ enum {
     SILENCE_SECONDS = 60, /* no byte in either direction */
     ANSWER_FIELDS_MAX = 64 * 1024,
     PIECE_OF_BODY = 256 * 1024,
-    NUMBER_DIGITS_MAX = 18
+    NUMBER_DIGITS_MAX = 18,
+    TRAILER_MAX = 256
 };
 
 struct transport {
@@ -54,6 +55,7 @@ static void answer_reset(struct answer *a)
 {
     a->status = 0;
     a->location[0] = '\0';
+    a->challenged = false;
     a->offset = a->length = a->retry_after_ms = -1;
     buf_reset(&a->body);
 }
@@ -117,6 +119,8 @@ static void field(struct answer *a, const char *name, const char *value)
         a->length = number(value);
     else if (strcasecmp(name, "Retry-After") == 0)
         a->retry_after_ms = retry_after_ms(value, clock_now_seconds());
+    else if (strcasecmp(name, "WWW-Authenticate") == 0)
+        a->challenged = true;
     else if (strcasecmp(name, "Location") == 0 && strlen(value) < sizeof(a->location))
         (void)snprintf(a->location, sizeof(a->location), "%s", value);
 }
@@ -184,6 +188,24 @@ static int on_seek(void *user, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
+static int on_trailer(struct curl_slist **list, void *user)
+{
+    struct running *r = user;
+    char line[TRAILER_MAX];
+
+    enum err e = r->call->trailer(r->call->ctx, line, sizeof(line));
+    if (e == ERR_OK) {
+        struct curl_slist *grown = curl_slist_append(*list, line);
+        if (grown) {
+            *list = grown;
+            return CURL_TRAILERFUNC_OK;
+        }
+        e = err_set(ERR_NOMEM, "a trailer");
+    }
+    stop(r, e);
+    return CURL_TRAILERFUNC_ABORT;
+}
+
 /* Lines that may hold a token leave no copy behind. */
 static void lines_wipe(struct curl_slist *list)
 {
@@ -213,6 +235,12 @@ static MUST_USE enum err lines_make(struct transport *t, const struct call *c,
 
     for (size_t i = 0; c->headers[i]; i++)
         TRY(line_add(&list, c->headers[i]));
+    if (c->trailer) {
+        char named[TRAILER_MAX];
+        (void)snprintf(named, sizeof(named), "Trailer: %s", c->trailer_name);
+        TRY(line_add(&list, named));
+        TRY(line_add(&list, "Transfer-Encoding: chunked"));
+    }
     TRY(token_read(t->who.token, &changed));
     buf_init_secret(&bearer, TOKEN_MAX + 64);
     if (t->who.token->text.len > 0) {
@@ -275,11 +303,15 @@ static MUST_USE enum err set_request(CURL *h, const struct call *c, struct runni
     }
     if (strcmp(c->method, "PATCH") == 0) {
         SET(h, CURLOPT_UPLOAD, 1L);
-        SET(h, CURLOPT_INFILESIZE_LARGE, (curl_off_t)c->body_len);
+        SET(h, CURLOPT_INFILESIZE_LARGE, c->trailer ? (curl_off_t)-1 : (curl_off_t)c->body_len);
         SET(h, CURLOPT_READFUNCTION, on_read);
         SET(h, CURLOPT_READDATA, r);
         SET(h, CURLOPT_SEEKFUNCTION, on_seek);
         SET(h, CURLOPT_SEEKDATA, r);
+        if (c->trailer) {
+            SET(h, CURLOPT_TRAILERFUNCTION, on_trailer);
+            SET(h, CURLOPT_TRAILERDATA, r);
+        }
     } else if (strcmp(c->method, "POST") == 0) {
         SET(h, CURLOPT_POSTFIELDS, "");
         SET(h, CURLOPT_POSTFIELDSIZE, 0L);

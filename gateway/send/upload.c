@@ -2,17 +2,19 @@
  *
  * Invariants: the state file names the creation's key before the creation is asked for, and the
  * upload before its first byte goes; a piece begins where the service last said that it stands;
- * before the last piece goes, the file is looked at once more, and the digest of the whole goes
- * with it. */
+ * before the last piece goes and when it has gone, the file is looked at once more, and the
+ * digest of the whole goes with it. */
 #include "gateway/send/upload.h"
 
 #include "gateway/base/encode.h"
+#include "gateway/base/json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define UPLOADS_PATH "/v1/uploads"
+#define DIGEST_NAME "Repr-Digest"
 #define TUS_VERSION "Tus-Resumable: 1.0.0"
 enum { FIELD_LINE_MAX = 128 };
 
@@ -122,17 +124,20 @@ static enum err piece_read(void *ctx, uint64_t at, void *out, size_t cap, size_t
     return ERR_OK;
 }
 
-/* The digest of the whole, which the service holds against what it has. */
-static MUST_USE enum err digest_line(struct upload *u, char out[FIELD_LINE_MAX])
+/* The digest of the whole, which the service holds against what it has: behind the last byte,
+ * because only then it is known. */
+static enum err digest_line(void *ctx, char *line, size_t cap)
 {
+    struct upload *u = ctx;
     uint8_t digest[SHA256_SIZE];
     char text[BASE64_SIZE(SHA256_SIZE)];
 
-    TRY(source_hash_to(&u->source, u->source.size));
+    assert(u->source.hashed == u->source.size);
+    TRY(source_unchanged(&u->source));
     TRY(source_digest(&u->source, digest));
     (void)base64_encode(BASE64_STANDARD, digest, sizeof(digest), text);
-    (void)snprintf(out, FIELD_LINE_MAX, "Repr-Digest: sha-256=:%s:", text);
-    return source_unchanged(&u->source);
+    (void)snprintf(line, cap, DIGEST_NAME ": sha-256=:%s:", text);
+    return ERR_OK;
 }
 
 /* At the end of the upload nothing is left to send: an empty piece has the service finish it,
@@ -140,7 +145,7 @@ static MUST_USE enum err digest_line(struct upload *u, char out[FIELD_LINE_MAX])
 static MUST_USE enum err send_piece(struct upload *u)
 {
     uint64_t left = u->source.size - u->offset, piece = u->shared->options->piece_size;
-    char at[FIELD_LINE_MAX], digest[FIELD_LINE_MAX];
+    char at[FIELD_LINE_MAX];
     struct call c = {
         .method = "PATCH",
         .url = u->state.upload,
@@ -150,9 +155,10 @@ static MUST_USE enum err send_piece(struct upload *u)
         .body_len = left < piece ? left : piece};
 
     (void)snprintf(at, sizeof(at), "Upload-Offset: %" PRIu64, u->offset);
-    if (c.body_len == left) {
-        TRY(digest_line(u, digest));
-        c.headers[3] = digest;
+    if (left > 0 && c.body_len == left) {
+        TRY(source_unchanged(&u->source));
+        c.trailer_name = DIGEST_NAME;
+        c.trailer = digest_line;
     }
     return ask(u, STEP_SEND, &c);
 }
@@ -177,6 +183,26 @@ static MUST_USE enum err result(struct upload *u)
                            .headers = {TUS_VERSION, "Accept: application/json"}};
 
     return ask(u, STEP_RESULT, &c);
+}
+
+bool upload_ended(struct upload *u, struct problem *why)
+{
+    const struct call c = {.method = "GET",
+                           .url = u->state.upload,
+                           .headers = {TUS_VERSION, "Accept: application/json"}};
+    AUTO(json_free) json_t *root = NULL;
+
+    if (ask(u, STEP_RESULT, &c) != ERR_OK ||
+        json_parse(u->answer.body.data, u->answer.body.len, &root) != ERR_OK)
+        return false;
+    const json_t *upload = json_object_get(root, "upload");
+    const char *reason = json_string_value(json_object_get(upload, "reason"));
+    if (!reason || !*reason)
+        return false;
+    words_clean(reason, why->name, sizeof(why->name));
+    (void)snprintf(why->words, sizeof(why->words), "the service refused the whole of it: %s",
+                   why->name);
+    return true;
 }
 
 void upload_forget(struct upload *u)

@@ -31,6 +31,8 @@ MUST_USE enum err upload_call(struct upload *u, enum step step);
 MUST_USE enum err upload_created(struct upload *u);
 MUST_USE enum err upload_asked(struct upload *u);
 MUST_USE enum err upload_sent(struct upload *u);
+/* Of an upload that has ended: true if that was a refusal, whose answer was lost. */
+bool upload_ended(struct upload *u, struct problem *why);
 /* Gives the upload up at the service, if it can be told: a kindness, no more. */
 void upload_forget(struct upload *u);
 

@@ -23,6 +23,7 @@ static const struct {
     {"mismatching-upload-offset", ON_ANY, VERDICT_AGAIN},
     {"idempotency-key-in-use", ON_ANY, VERDICT_AGAIN},
     {"upload-locked", ON_ANY, VERDICT_AGAIN},
+    {"token-expired", ON_ANY, VERDICT_LOGIN},
     {"upload-gone", ON_ANY, VERDICT_ANEW},
     {"digest-mismatch", ON_ANY, VERDICT_ANEW},
     {"idempotency-key-reused", ON_CREATE, VERDICT_ANEW},

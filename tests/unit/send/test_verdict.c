@@ -81,6 +81,7 @@ START_TEST(a_token_is_waited_for)
 {
     every_step(401, "unauthenticated", VERDICT_LOGIN);
     every_step(401, "", VERDICT_LOGIN);
+    every_step(423, "token-expired", VERDICT_LOGIN);
 }
 END_TEST
 
