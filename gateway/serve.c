@@ -195,7 +195,9 @@ static void finished(void *context, const struct http_route *route, int status, 
 static enum err listeners_open(struct gateway *g)
 {
     size_t n = 0;
-    g->api = (struct api){.evidence = g->evidence, .auth = g->auth};
+    g->api = (struct api){.evidence = g->evidence,
+                          .auth = g->auth,
+                          .form_files = (size_t)g->config->limits.form_files};
     struct http_server_config public, operations;
     setup_server(g->config, &public);
     public.routes = api_routes(&n);

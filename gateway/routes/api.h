@@ -14,6 +14,7 @@
 struct api { /* http_context of the API's listener */
     struct evidence *evidence;
     struct authenticator *auth;
+    size_t form_files; /* a form carries at most so many */
 };
 
 struct api_call {
@@ -48,6 +49,18 @@ MUST_USE enum err api_reply(struct http_exchange *x,
 MUST_USE enum err api_caller(struct http_exchange *x, struct principal *out);
 /* Replies with the problem for an error. */
 void api_problem(struct http_exchange *x, enum err e);
+/* The same in parts, for who tells it as one among others; what is trouble of ours is logged.
+ */
+struct api_trouble {
+    int status;
+    const char *name, *title;
+    char detail[ERR_MESSAGE_MAX];
+};
+void api_trouble_of(struct http_exchange *x, enum err e, struct api_trouble *out);
+/* Its members as RFC 9457 has them: a new reference. */
+json_t *api_trouble_json(const struct api_trouble *t);
+/* Replies with it, and with the members of `more` (stolen, may be NULL). */
+void api_trouble_reply(struct http_exchange *x, const struct api_trouble *t, json_t *more);
 /* A path parameter as an id: REFUSAL_NOT_FOUND if it is none. */
 MUST_USE enum err api_id(const struct http_exchange *x, const char *name, struct uuid *out);
 /* The JSON body: an object, application/json. Steals nothing: json_decref. */
@@ -68,11 +81,11 @@ extern const struct api_call ARTEFACT_LIST, ARTEFACT_GET, ARTEFACT_RECEIPT,
 extern const struct api_call ASSESSMENT_GET, CONSENT_LIST;
 extern const struct api_call LOG_PROOF, LOG_TILE;
 
-/* The upload with a raw body: streamed, so it has functions of its own. */
-void put_begin(struct http_exchange *x);
-void put_piece(struct http_exchange *x, const void *data, size_t len);
-void put_finish(struct http_exchange *x);
-void put_done(struct http_exchange *x);
+/* An upload, as its Content-Type says: streamed, so it has functions of its own (intake.h). */
+void intake_begin(struct http_exchange *x);
+void intake_piece(struct http_exchange *x, const void *data, size_t len);
+void intake_finish(struct http_exchange *x);
+void intake_done(struct http_exchange *x);
 
 /* Without a caller. */
 void log_checkpoint_handle(struct http_exchange *x);

@@ -3,6 +3,7 @@
 #include "gateway/base/log.h"
 #include "gateway/routes/api.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const int STATUS[REFUSAL_COUNT] = {
@@ -42,13 +43,6 @@ static const char *words_for(const struct http_exchange *x, enum refusal r)
                                            : refusal_words(r);
 }
 
-static void reply(struct http_exchange *x, enum refusal r, const char *detail)
-{
-    if (STATUS[r] == 503)
-        http_reply_header(x, "Retry-After", "5");
-    http_reply_problem(x, STATUS[r], refusal_name(r), words_for(x, r), detail, NULL);
-}
-
 /* What the world did, as the nearest refusal; a fault of ours tells nothing of itself but goes
  * to the log. */
 static enum refusal refusal_for(enum err e)
@@ -64,13 +58,21 @@ static enum refusal refusal_for(enum err e)
     return REFUSAL_NONE;
 }
 
-void api_problem(struct http_exchange *x, enum err e)
+static void trouble_fill(struct http_exchange *x, enum refusal r, const char *detail,
+                         struct api_trouble *out)
+{
+    assert(r > REFUSAL_NONE && r < REFUSAL_COUNT);
+    out->status = STATUS[r];
+    out->name = refusal_name(r);
+    out->title = words_for(x, r);
+    (void)snprintf(out->detail, sizeof(out->detail), "%s", detail);
+}
+
+void api_trouble_of(struct http_exchange *x, enum err e, struct api_trouble *out)
 {
     assert(e != ERR_OK);
     if (e == ERR_REFUSED) {
-        enum refusal r = (enum refusal)err_detail(e);
-        assert(r > REFUSAL_NONE && r < REFUSAL_COUNT);
-        reply(x, r, err_message(e));
+        trouble_fill(x, (enum refusal)err_detail(e), err_message(e), out);
         return;
     }
     enum refusal r = refusal_for(e);
@@ -78,11 +80,40 @@ void api_problem(struct http_exchange *x, enum err e)
     if (e != ERR_INVALID && e != ERR_TOO_LARGE)
         log_event(r != REFUSAL_NONE ? LOG_WARN : LOG_ERROR, "request.failed",
                   log_str("route", http_route_of(x)->name), log_err(e));
-    if (r != REFUSAL_NONE)
-        reply(x, r, e == ERR_INVALID ? err_message(e) : words_for(x, r));
-    else
-        http_reply_problem(x, 500, "internal", "Something went wrong here",
-                           "The fault is ours and has been logged", NULL);
+    if (r != REFUSAL_NONE) {
+        trouble_fill(x, r, e == ERR_INVALID ? err_message(e) : words_for(x, r), out);
+        return;
+    }
+    *out = (struct api_trouble){.status = 500,
+                                .name = "internal",
+                                .title = "Something went wrong here",
+                                .detail = "The fault is ours and has been logged"};
+}
+
+json_t *api_trouble_json(const struct api_trouble *t)
+{
+    char type[64];
+    json_t *o = json_object();
+    (void)snprintf(type, sizeof(type), "/problems/%s", t->name);
+    json_put_text(o, "type", type);
+    json_put_text(o, "title", t->title);
+    json_put_int(o, "status", t->status);
+    json_put_text(o, "detail", t->detail);
+    return o;
+}
+
+void api_trouble_reply(struct http_exchange *x, const struct api_trouble *t, json_t *more)
+{
+    if (t->status == 503)
+        http_reply_header(x, "Retry-After", "5");
+    http_reply_problem(x, t->status, t->name, t->title, t->detail, more);
+}
+
+void api_problem(struct http_exchange *x, enum err e)
+{
+    struct api_trouble t;
+    api_trouble_of(x, e, &t);
+    api_trouble_reply(x, &t, NULL);
 }
 
 /* --- the pages ---------------------------------------------------------------------------- */

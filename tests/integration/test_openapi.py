@@ -20,6 +20,18 @@ PDF = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
 FLAC = b"fLaC\x00\x00\x00\x22\x10\x00\x10\x00" + b"\x00" * 6 + b"\x0a\xc4\x40\xf0" + b"\x00" * 40
 
 
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+def form(files, salt):
+    """Each of the files is one that was not sent before, unless it is empty."""
+    part = '--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n'
+    body = (part % "kind").encode() + b"further_evidence\r\n"
+    for n, data in enumerate(files):
+        body += (part % f'file"; filename="{n}.pdf').encode() + data + (b"%%%d-%d" % (salt, n) if data else b"") + b"\r\n"
+    return body + b"--x--\r\n"
+
+
 def node_modules():
     folder = pathlib.Path(os.environ.get("EG_BUILD", tempfile.gettempdir())) / "npm-openapi"
     if not (folder / "node_modules" / "yaml").exists():
@@ -71,6 +83,10 @@ class OpenApi(unittest.TestCase):
         call("POST", path + "?kind=further_evidence", "claimant", "ada", b"", sent)
         call("POST", path + "?kind=further_evidence", "claimant", "ada", b"\x00\x01\x02", {})
         call("POST", path + "?kind=further_evidence", "claimant", "ada", PDF, {**sent, "Repr-Digest": "sha-256=:" + "A" * 43 + "=:"})
+        for files, accept in ((1, "*/*"), (2, "*/*"), (2, "text/html")):
+            for last in (PDF, b""):
+                call("POST", path, "claimant", "ada", form([PDF] * (files - 1) + [last], files + len(accept)), {**FORM, "Accept": accept})
+        call("POST", path, "claimant", "ada", form([PDF, PDF], 99)[:-4], FORM)
         call("GET", path + "?limit=1&kind=further_evidence&status=available", "case_manager", "casey")
         call("GET", path + "?limit=0", "case_manager", "casey")
         call("GET", f"/v1/artefacts/{item}", "claimant", "ada")
@@ -129,6 +145,7 @@ class OpenApi(unittest.TestCase):
         table = (SOURCE / "gateway/routes/routes.c").read_text()
         rows = set(re.findall(r'READ\("([^"]+)"', table))
         routes = {("GET", p) for p in rows}
+        routes |= {("POST", p) for p in re.findall(r'CREATE\("([^"]+)"', table)}
         routes |= set(re.findall(r'WRITE\("(\w+)", "([^"]+)"', table))
         routes |= {("POST", p) for p in re.findall(r'CREATE\("([^"]+)"', table)}
         routes |= set(re.findall(r'\.method = "(\w+)",\s*\.pattern = "([^"]+)"', table))

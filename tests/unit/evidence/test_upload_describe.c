@@ -183,11 +183,58 @@ START_TEST(a_key_that_is_on_record_gives_the_first_answer)
 }
 END_TEST
 
+START_TEST(what_is_known_at_the_beginning_is_checked_there)
+{
+    struct world w = {.tiny = NULL};
+    world_make(&w, NULL);
+    struct principal ada = claimant("ada"), asim = assessor();
+    struct uuid claim = world_claim(&w, "ada"), assessment = world_assessment(&w, &claim),
+                other = world_assessment(&w, &claim);
+    struct upload_request rq = later_request(&claim);
+    struct choice_result choice;
+    struct upload *u = NULL;
+    strcpy(rq.kind, "no_such_kind");
+    refused(REFUSAL_INVALID_REQUEST, upload_begin(w.ev, &ada, &rq, &u));
+    strcpy(rq.kind, "medical_report");
+    refused(REFUSAL_NOT_PERMITTED, upload_begin(w.ev, &ada, &rq, &u));
+    strcpy(rq.kind, "further_evidence");
+    strcpy(rq.media_type, "application/x-made-up");
+    refused(REFUSAL_TYPE_NOT_ALLOWED, upload_begin(w.ev, &ada, &rq, &u));
+    int64_t now = clock_now();
+    ok(world_choose(&w, &ada, &assessment, "opt_out", now, &choice));
+    rq = audio_request(&claim, &assessment, now + 1, now + 2);
+    rq.described_later = true;
+    refused(REFUSAL_RECORDING_OPTED_OUT, upload_begin(w.ev, &asim, &rq, &u));
+    /* as far as it goes: a recording may name its assessment and its times behind the bytes */
+    struct upload_request words = rq;
+    rq.has_assessment = false;
+    rq.recording_started_at = 0;
+    u = sent(&w, &asim, &rq, WAV);
+    refused(REFUSAL_RECORDING_OPTED_OUT, upload_describe(u, &words));
+    upload_free(u);
+    ok(world_choose(&w, &ada, &other, "notice", now - 3, &choice));
+    rq = words = audio_request(&claim, &other, now - 2, now - 1);
+    rq.described_later = true;
+    rq.recording_stopped_at = 0;
+    struct upload_result r;
+    ok(upload_begin(w.ev, &asim, &rq, &u));
+    ok(upload_write(u, WAV, sizeof(WAV) - 1));
+    ok(upload_describe(u, &words));
+    ok(upload_finish(u, &r));
+    buf_clear(&r.receipt);
+    upload_free(u);
+    ck_assert_int_eq(r.artefact.recording_started_at, words.recording_started_at);
+    ck_assert_uint_eq(world_blobs(&w), 1);
+    world_end(&w);
+}
+END_TEST
+
 int main(void)
 {
     return SUITE_RUN(
         "evidence/upload_describe", the_kind_comes_behind_the_bytes,
         without_a_kind_nothing_is_kept, the_largest_limit_holds_until_the_kind_is_known,
         the_kind_is_judged_as_at_the_beginning, bytes_that_showed_their_type_are_judged_by_it,
-        a_key_that_is_on_record_gives_the_first_answer);
+        a_key_that_is_on_record_gives_the_first_answer,
+        what_is_known_at_the_beginning_is_checked_there);
 }
