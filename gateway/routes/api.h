@@ -14,6 +14,7 @@
 struct api { /* http_context of the API's listener */
     struct evidence *evidence;
     struct authenticator *auth;
+    const struct kinds *kinds;
     size_t form_files; /* a form carries at most so many */
 };
 
@@ -47,6 +48,10 @@ MUST_USE enum err api_reply(struct http_exchange *x,
                             const struct buf *receipt);
 /* ERR_OK, or the reply (401, 403, 503) has been made. */
 MUST_USE enum err api_caller(struct http_exchange *x, struct principal *out);
+/* The same in two steps. `resuming`: a token of which only the time is up is 423 token-expired,
+ * since clients give an upload up at a 401. */
+MUST_USE enum err api_identify(struct http_exchange *x, struct principal *out);
+void api_refuse_caller(struct http_exchange *x, enum err e, bool resuming);
 /* Replies with the problem for an error. */
 void api_problem(struct http_exchange *x, enum err e);
 /* The same in parts, for who tells it as one among others; what is trouble of ours is logged.

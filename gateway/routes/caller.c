@@ -8,12 +8,8 @@
 
 /* --- the caller --------------------------------------------------------------------------- */
 
-static void refuse_caller(struct http_exchange *x, enum err e)
+static void refuse_unauthenticated(struct http_exchange *x, enum err e, bool resuming)
 {
-    if (e == ERR_UNAVAILABLE) {
-        api_problem(x, e);
-        return;
-    }
     enum auth_failure failure = (enum auth_failure)(err_detail(e) - 1);
     if (failure == AUTH_INSUFFICIENT) {
         http_reply_header(x, "WWW-Authenticate", "Bearer error=\"insufficient_scope\"");
@@ -25,25 +21,44 @@ static void refuse_caller(struct http_exchange *x, enum err e)
         [AUTH_MISSING] = "Bearer",
         [AUTH_INVALID_REQUEST] = "Bearer error=\"invalid_request\"",
         [AUTH_INVALID_TOKEN] = "Bearer error=\"invalid_token\"",
+        [AUTH_INSUFFICIENT] = "Bearer error=\"insufficient_scope\"",
+        [AUTH_EXPIRED] =
+            "Bearer error=\"invalid_token\", error_description=\"The access token expired\"",
     };
     bool known = (unsigned)failure < ARRAY_LEN(CHALLENGE);
     http_reply_header(x, "WWW-Authenticate",
-                      known ? CHALLENGE[failure] : "Bearer error=\"invalid_token\"");
-    http_reply_problem(x, 401, "unauthenticated", "Sign in to do this", err_message(e), NULL);
+                      CHALLENGE[known ? (size_t)failure : AUTH_INVALID_TOKEN]);
+    if (failure == AUTH_EXPIRED && resuming)
+        http_reply_problem(x, 423, "token-expired", "Sign in again, then go on with the upload",
+                           err_message(e), NULL);
+    else
+        http_reply_problem(x, 401, "unauthenticated", "Sign in to do this", err_message(e),
+                           NULL);
 }
 
-enum err api_caller(struct http_exchange *x, struct principal *out)
+void api_refuse_caller(struct http_exchange *x, enum err e, bool resuming)
+{
+    if (e == ERR_UNAUTHENTICATED)
+        refuse_unauthenticated(x, e, resuming);
+    else
+        api_problem(x, e);
+}
+
+enum err api_identify(struct http_exchange *x, struct principal *out)
 {
     struct http_der sent[HTTP_CHAIN_MAX];
     struct auth_der chain[HTTP_CHAIN_MAX];
     size_t n = http_peer_chain(x, sent);
     for (size_t i = 0; i < n; i++)
         chain[i] = (struct auth_der){.data = sent[i].data, .len = sent[i].len};
-    enum err e = authenticate(api_of(x)->auth, http_header(x, "Authorization"), chain, n, out);
-    if (e == ERR_UNAUTHENTICATED || e == ERR_UNAVAILABLE)
-        refuse_caller(x, e);
-    else if (e != ERR_OK)
-        api_problem(x, e);
+    return authenticate(api_of(x)->auth, http_header(x, "Authorization"), chain, n, out);
+}
+
+enum err api_caller(struct http_exchange *x, struct principal *out)
+{
+    enum err e = api_identify(x, out);
+    if (e != ERR_OK)
+        api_refuse_caller(x, e, false);
     return e;
 }
 

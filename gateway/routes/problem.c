@@ -148,6 +148,9 @@ static const struct {
     {"body-too-large", "The request is too large", 413},
     {"method-not-allowed", "This cannot be done here", 405},
     {"head-too-large", "The request's head is too large", 431},
+    {"token-expired", "Sign in again, then go on with the upload", 423},
+    {"unsupported-version", "This version of the protocol is not spoken here", 412},
+    {"checksum-mismatch", "What arrived is not what was described - send it again", 460},
 };
 
 void problem_page_handle(struct http_exchange *x)

@@ -13,6 +13,17 @@ static enum err whoami_run(struct http_exchange *x, const struct principal *p)
 }
 static const struct api_call WHOAMI = {whoami_run};
 
+/* As the resource of unfinished uploads asks. */
+static void resume_handle(struct http_exchange *x)
+{
+    struct principal p;
+    enum err e = api_identify(x, &p);
+    if (e != ERR_OK)
+        api_refuse_caller(x, e, true);
+    else
+        http_reply_empty(x, 204);
+}
+
 static enum err shared_run(struct http_exchange *x, const struct principal *p)
 {
     static const char *const KNOWN[] = {"a", "limit", "cursor", NULL};
@@ -43,6 +54,7 @@ static const struct api_call BODY = {body_run};
 
 static const struct http_route ROUTES[] = {
     {.method = "GET", .pattern = "/me", .name = "me", .handle = api_handle, .meta = &WHOAMI},
+    {.method = "GET", .pattern = "/resume", .name = "resume", .handle = resume_handle},
     {.method = "GET",
      .pattern = "/things/{id}",
      .name = "thing",
@@ -138,6 +150,29 @@ START_TEST(who_calls)
 }
 END_TEST
 
+static char *expired_token(EVP_PKEY *by)
+{
+    json_t *claims = kit_with("exp", json_integer(clock_now_seconds() - 300));
+    json_object_set_new(claims, "iat", json_integer(clock_now_seconds() - 600));
+    return kit_token(by, "k", claims);
+}
+
+START_TEST(an_expired_token_costs_a_login)
+{
+    EVP_PKEY *mine = kit_ec();
+    start();
+    expect(call("GET", "/resume", good_token(), "\r\n"), 204, NULL);
+    expect(call("GET", "/resume", expired_token(key), "\r\n"), 423, "/problems/token-expired");
+    expect(call("GET", "/resume", expired_token(key), "\r\n"), 423,
+           "WWW-Authenticate: Bearer error=\"invalid_token\"");
+    expect(call("GET", "/me", expired_token(key), "\r\n"), 401, "/problems/unauthenticated");
+    expect(call("GET", "/resume", expired_token(mine), "\r\n"), 401, "\"invalid_token\"");
+    expect(call("GET", "/resume", NULL, "\r\n"), 401, "WWW-Authenticate: Bearer\r\n");
+    EVP_PKEY_free(mine);
+    stop();
+}
+END_TEST
+
 START_TEST(ids_arguments_and_pages)
 {
     static const char ID[] = "/things/01a2020e-e691-7548-a42a-9ec296c7b9cb";
@@ -212,5 +247,6 @@ int main(void)
 {
     if (crypto_init() != ERR_OK)
         return EXIT_FAILURE;
-    return SUITE_RUN("routes/caller", who_calls, ids_arguments_and_pages, bodies);
+    return SUITE_RUN("routes/caller", who_calls, an_expired_token_costs_a_login,
+                     ids_arguments_and_pages, bodies);
 }
