@@ -237,4 +237,46 @@ MUST_USE enum err read_session_insert(struct db *db, const struct read_session_r
 MUST_USE enum err read_session_close(struct db *db, const struct uuid *id, int64_t at, uint64_t bytes_served); /* ERR_NOT_FOUND if closed */
 MUST_USE enum err read_session_list_open(struct db *db, struct read_session_record *out, size_t max, size_t *n);
 
+/* --- inspections -------------------------------------------------------------------------- */
+enum { INSPECTION_NAME_MAX = 63, INSPECTION_VIRUS_MAX = 127, INSPECTION_PEAKS_MAX = 1000, INSPECTION_KEY_MAX = 256 };
+struct inspection_record {          /* what one look at an artefact found */
+    struct uuid artefact;
+    unsigned attempt;               /* from 1; told by inspection_insert */
+    int64_t at;
+    char outcome[SHORT_TEXT_MAX + 1], reason[SHORT_TEXT_MAX + 1]; /* "clean", ...; "none", "scanner-unreachable", ... */
+    char virus[INSPECTION_VIRUS_MAX + 1];
+    char engine[INSPECTION_NAME_MAX + 1], signatures[INSPECTION_NAME_MAX + 1];
+    int64_t signatures_at;
+    char type[MEDIA_TYPE_MAX + 1];  /* what the bytes are */
+    uint32_t flags, pages, width, height, members;
+    int64_t duration_ms;
+    uint32_t channels, sample_rate;
+};
+MUST_USE enum err inspection_insert(struct db *db, struct inspection_record *r);
+MUST_USE enum err inspection_find(struct db *db, const struct uuid *artefact, struct inspection_record *out); /* the newest */
+MUST_USE enum err waveform_put(struct db *db, const struct uuid *artefact, const uint16_t *peaks, size_t n); /* insert or replace */
+MUST_USE enum err waveform_find(struct db *db, const struct uuid *artefact, uint16_t out[INSPECTION_PEAKS_MAX], size_t *n);
+
+struct inspection_due { /* one that nobody could inspect yet */
+    struct uuid artefact;
+    unsigned attempts;
+    int64_t since, next_at;
+};
+/* `sealed`: what it takes to read it back. It is gone from the files after inspection_due_remove, a commit and db_checkpoint. */
+MUST_USE enum err inspection_due_insert(struct db *db, const struct inspection_due *d, const void *sealed, size_t len);
+MUST_USE enum err inspection_due_list(struct db *db, int64_t now, struct inspection_due *out, size_t max, size_t *n); /* whose time has come, by it */
+MUST_USE enum err inspection_due_sealed(struct db *db, const struct uuid *artefact, struct buf *out);
+MUST_USE enum err inspection_due_later(struct db *db, const struct inspection_due *d); /* attempts, next_at */
+MUST_USE enum err inspection_due_remove(struct db *db, const struct uuid *artefact); /* ERR_NOT_FOUND if absent */
+MUST_USE enum err inspection_due_count(struct db *db, uint64_t *n, int64_t *oldest); /* 0: none */
+
+struct view_release {
+    struct uuid artefact;
+    int64_t at;
+    struct person by;
+    char reason[REASON_MAX + 1];
+};
+MUST_USE enum err view_release_insert(struct db *db, const struct view_release *r);
+MUST_USE enum err view_release_find(struct db *db, const struct uuid *artefact, struct view_release *out);
+
 #endif

@@ -326,7 +326,66 @@ static const char *const schema_3[] = {
     NULL,
 };
 
-static const char *const *const migrations[] = {schema_1, schema_2, schema_3};
+static const char *const schema_4[] = {
+    /* What an inspection found; each look at an artefact is a row, none is overwritten. */
+    "CREATE TABLE inspections("
+    "  artefact      BLOB NOT NULL REFERENCES artefacts(id),"
+    "  attempt       INTEGER NOT NULL," /* from 1 */
+    "  at            INTEGER NOT NULL,"
+    "  outcome       TEXT NOT NULL,"
+    "  reason        TEXT NOT NULL,"
+    "  virus         TEXT NOT NULL,"
+    "  engine        TEXT NOT NULL,"
+    "  signatures    TEXT NOT NULL,"
+    "  signatures_at INTEGER NOT NULL,"
+    "  type          TEXT NOT NULL,"
+    "  flags         INTEGER NOT NULL,"
+    "  pages         INTEGER NOT NULL,"
+    "  width         INTEGER NOT NULL,"
+    "  height        INTEGER NOT NULL,"
+    "  members       INTEGER NOT NULL,"
+    "  duration_ms   INTEGER NOT NULL,"
+    "  channels      INTEGER NOT NULL,"
+    "  sample_rate   INTEGER NOT NULL,"
+    "  PRIMARY KEY(artefact, attempt)"
+    ") STRICT, WITHOUT ROWID",
+
+    /* The outline of a recording's sound: apart, because few ask for it. Two bytes a point, the
+     * lower first. */
+    "CREATE TABLE waveforms("
+    "  artefact BLOB PRIMARY KEY REFERENCES artefacts(id),"
+    "  peaks    BLOB NOT NULL"
+    ") STRICT, WITHOUT ROWID",
+
+    /* Artefacts that nobody could inspect yet. */
+    "CREATE TABLE inspections_due("
+    "  artefact BLOB PRIMARY KEY REFERENCES artefacts(id),"
+    "  attempts INTEGER NOT NULL,"
+    "  since    INTEGER NOT NULL,"
+    "  next_at  INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID",
+    "CREATE INDEX inspections_due_by_time ON inspections_due(next_at)",
+
+    /* The key with which one of them is read back, sealed. The padding fills what a row keeps
+     * in its own page; storage/record_upload.c says why. */
+    "CREATE TABLE inspection_keys("
+    "  artefact BLOB PRIMARY KEY REFERENCES inspections_due(artefact) ON DELETE CASCADE,"
+    "  padding  BLOB NOT NULL,"
+    "  sealed   BLOB NOT NULL"
+    ") STRICT, WITHOUT ROWID",
+
+    /* Infected evidence whose safe view was released, by whom and why. */
+    "CREATE TABLE view_releases("
+    "  artefact   BLOB PRIMARY KEY REFERENCES artefacts(id),"
+    "  at         INTEGER NOT NULL,"
+    "  by_issuer  TEXT NOT NULL,"
+    "  by_subject TEXT NOT NULL,"
+    "  reason     TEXT NOT NULL"
+    ") STRICT, WITHOUT ROWID",
+    NULL,
+};
+
+static const char *const *const migrations[] = {schema_1, schema_2, schema_3, schema_4};
 _Static_assert(ARRAY_LEN(migrations) == SCHEMA_VERSION, "one migration for each version");
 
 static enum err read_number(struct db *db, const char *sql, int64_t *out)

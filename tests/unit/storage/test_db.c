@@ -113,7 +113,9 @@ START_TEST(an_older_database_is_brought_up_to_date)
     db_pool_free(pool);
     tamper("DROP TABLE ledger_cosignatures; DROP TABLE usage; DROP TABLE upload_rests;"
            "DROP TABLE upload_words; DROP TABLE uploads; DROP INDEX artefacts_by_digest;"
-           "DROP INDEX artefact_links_elsewhere;"
+           "DROP INDEX artefact_links_elsewhere; DROP TABLE view_releases;"
+           "DROP TABLE inspection_keys; DROP TABLE inspections_due; DROP TABLE waveforms;"
+           "DROP TABLE inspections;"
            "ALTER TABLE artefact_links DROP COLUMN elsewhere; PRAGMA user_version = 1");
     ok(db_pool_open(scratch_path(&dir, "db"), false, 1, &pool));
     ok(db_writer(pool, &writer));
