@@ -10,6 +10,7 @@
 #include "gateway/evidence/flood.h"
 #include "gateway/evidence/internal.h"
 #include "gateway/evidence/opener.h"
+#include "gateway/evidence/resumable_internal.h"
 #include "gateway/evidence/running.h"
 #include "gateway/evidence/scribe.h"
 #include "gateway/evidence/seal.h"
@@ -66,7 +67,19 @@ static enum err parts_make(struct evidence *ev)
     TRY(share_new(ev->config.uploads, &ev->upload_shares));
     TRY(flood_new(&ev->flood));
     TRY(closings_new(&ev->closings));
+    TRY(resumable_table_new(ev->config.uploads_warm, &ev->resumables));
     return scribe_start(ev->parts.committer, &ev->scribe);
+}
+
+static enum err intake_key_take(struct evidence *ev)
+{
+    bool persistent = false;
+    TRY(keeper_intake_key(ev->parts.keeper, &ev->intake_key, &persistent));
+    if (!persistent)
+        log_event(LOG_WARN, "intake_key.missing",
+                  log_str("means", "unfinished uploads end with the process"),
+                  log_str("file", KEEPER_INTAKE_KEY_FILE));
+    return ERR_OK;
 }
 
 static enum err text_copy(char *out, size_t cap, const char *text, const char *what)
@@ -91,6 +104,7 @@ enum err evidence_new(const struct evidence_config *config, const struct evidenc
     TRY(text_copy(ev->keyring_file, sizeof(ev->keyring_file), config->keyring_file,
                   "keyring_file"));
     TRY(keyring_read(ev->keyring_file, &ev->keyring));
+    TRY(intake_key_take(ev));
     TRY(parts_make(ev));
     if (ledger_health(parts->ledger) == ERR_OK)
         TRY(closing_crashed(ev));
@@ -107,6 +121,8 @@ void evidence_free(struct evidence *ev)
         denial_flush(ev, true);
     }
     scribe_stop(ev->scribe);
+    resumable_table_free(ev->resumables);
+    secret_free(ev->intake_key);
     closings_free(ev->closings);
     flood_free(ev->flood);
     share_free(ev->upload_shares);
@@ -165,6 +181,7 @@ void evidence_tick(struct evidence *ev)
 {
     closing_ended(ev, false);
     denial_flush(ev, false);
+    resumable_tick(ev);
     enum err e = evidence_keep(ev, sweep_keys, NULL);
     if (e != ERR_OK)
         log_event(LOG_WARN, "idempotency.sweep_failed", log_err(e));

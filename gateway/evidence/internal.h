@@ -16,6 +16,7 @@ struct running_keys;
 struct share;
 struct flood;
 struct closings;
+struct resumable_table;
 
 struct evidence {
     struct evidence_config config;
@@ -36,6 +37,8 @@ struct evidence {
     struct share *upload_shares;
     struct flood *flood;
     struct closings *closings;
+    struct resumable_table *resumables;
+    int64_t parts_swept_ms; /* the tick's */
 
     _Atomic uint64_t uploads_now, uploads_accepted, uploads_refused, bytes_in, bytes_out;
 };

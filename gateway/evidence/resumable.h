@@ -11,14 +11,14 @@
  * Only the person who started an upload has it; for others it is REFUSAL_NOT_FOUND. Ended ones
  * (USED, FAILED, EXPIRED, TERMINATED) are REFUSAL_UPLOAD_GONE until they are forgotten.
  *
- * Sealing. Whole chunks of 64 KiB are sealed into a named part of the blob store as they come; a
- * chunk that may be the last, and what is less than one, is kept apart under the intake key with
- * a nonce of its own (crypto/wrap.h), beside the file key. No chunk index is ever sealed twice
- * under a key: an upload that the process which wrote it does not remember (a restart, a crash)
- * is read back as far as its chunks are whole and authentic, hashed, and sealed anew under a
- * fresh file key into a fresh part before anything is added. Bytes that carry a checksum are
- * staged under a key of their own until it is known to be right. An offset that was told is
- * durable.
+ * Sealing. Whole chunks of 64 KiB are sealed into a named part of the blob store as they come;
+ * a chunk that may be the last, and what is less than one, is kept apart under the intake key
+ * with a nonce of its own (crypto/wrap.h), beside the file key. No chunk index is ever sealed
+ * twice under a key: an upload that the process which wrote it does not remember (a restart, a
+ * crash) is read back as far as its chunks are whole and authentic, hashed, and sealed anew
+ * under a fresh file key into a fresh part before anything is added. Bytes that carry a
+ * checksum are staged under a key of their own until it is known to be right. An offset that
+ * was told is durable.
  *
  * One writer at a time: whoever opens or asks for an upload takes it over, and the older
  * writer's next piece is REFUSAL_UPLOAD_LOCKED; what it had brought is kept.
@@ -29,8 +29,9 @@
 #include "gateway/evidence/upload.h"
 
 struct resumable_request {
-    struct upload_request upload; /* length -1: told later; claim and kind empty only for a part */
-    bool is_part;                 /* of a concatenation */
+    struct upload_request
+        upload;   /* length -1: told later; claim and kind empty only for a part */
+    bool is_part; /* of a concatenation */
     char metadata[UPLOAD_METADATA_MAX + 1]; /* as supplied; told again by resumable_view */
 };
 
@@ -62,17 +63,19 @@ enum resumable_end {
 MUST_USE enum err resumable_create(struct evidence *ev, const struct principal *p,
                                    const struct resumable_request *rq,
                                    struct resumable_view *out);
-/* Where it stands. A writer that is at it lets go first: the offset is final and durable. */
+/* Where it stands. A writer that is at it lets go first: the offset is final and durable. *out is
+ * filled also with REFUSAL_UPLOAD_GONE: how it ended. */
 MUST_USE enum err resumable_find(struct evidence *ev, const struct principal *p,
                                  const struct uuid *id, struct resumable_view *out);
-/* Of a FINISHED one: its artefact and receipt (cleared by the caller). ERR_NOT_FOUND: not yet. */
+/* Of a FINISHED one: its artefact and receipt (cleared by the caller). ERR_NOT_FOUND: not yet.
+ */
 MUST_USE enum err resumable_result(struct evidence *ev, const struct principal *p,
                                    const struct uuid *id, struct upload_result *out);
 
 /* open -> write ... -> close, free at any time. *view is filled whenever the upload was found,
  * also with an error: REFUSAL_OFFSET_MISMATCH (view->record.offset is the right one),
- * REFUSAL_UPLOAD_FINAL, REFUSAL_INVALID_REQUEST (a length that contradicts). A FINISHED upload may
- * be opened at its end: the lost answer to the last request is given again. */
+ * REFUSAL_UPLOAD_FINAL, REFUSAL_INVALID_REQUEST (a length that contradicts). A FINISHED upload
+ * may be opened at its end: the lost answer to the last request is given again. */
 struct resumable_writer;
 MUST_USE enum err resumable_open(struct evidence *ev, const struct principal *p,
                                  const struct uuid *id, const struct resumable_piece *piece,
@@ -91,10 +94,10 @@ MUST_USE enum err resumable_close(struct resumable_writer *w, enum resumable_end
 void resumable_free(struct resumable_writer *w);
 DEFINE_AUTO(struct resumable_writer, resumable_free);
 
-/* The final upload of a concatenation. Every part is WHOLE, the caller's, and of the same claim where
- * it names one (else REFUSAL_INVALID_REQUEST; REFUSAL_NOT_FOUND for another's). The parts are read back
- * and sealed once more as one payload, since a chunk's key and index are its own part's: about the cost
- * of a second upload, without the network. */
+/* The final upload of a concatenation. Every part is WHOLE, the caller's, and of the same claim
+ * where it names one (else REFUSAL_INVALID_REQUEST; REFUSAL_NOT_FOUND for another's). The parts
+ * are read back and sealed once more as one payload, since a chunk's key and index are its own
+ * part's: about the cost of a second upload, without the network. */
 enum { RESUMABLE_PARTS_MAX = 64 };
 MUST_USE enum err resumable_concatenate(struct evidence *ev, const struct principal *p,
                                         const struct resumable_request *rq, const char *concat,
