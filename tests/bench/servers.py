@@ -162,6 +162,7 @@ class Gateway(Server):
         if not config.exists():
             self.command("init", "--dir", self.dir, "--listen", "127.0.0.1:0", "--ops-listen",
                          "127.0.0.1:0")
+            self.without_quotas(config)
         process = self.spawn([self.binary, "serve", "--config", config], stdout=subprocess.PIPE,
                              text=True)
         for line in process.stdout:
@@ -171,6 +172,16 @@ class Gateway(Server):
                 return
         self.stop()
         raise Unavailable(f"the gateway does not start: {self.said()[-600:]}")
+
+    @staticmethod
+    def without_quotas(config):
+        """One person sends more here in a minute than anybody in a life."""
+        text = config.read_text()
+        limits = "".join(f"\n  quota_{name} = 0;" for name in (
+            "person_bytes", "person_artefacts", "claim_bytes", "claim_artefacts"))
+        if "\npolicy:\n{" not in text:
+            raise Unavailable("the gateway's configuration has no policy")
+        config.write_text(text.replace("\npolicy:\n{", "\npolicy:\n{" + limits, 1))
 
     def token(self, role, subject):
         key = role, subject

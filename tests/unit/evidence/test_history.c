@@ -1,5 +1,6 @@
 /* What a claim's history tells, and whom: the harm rule on every page of it, and nothing of
  * other people's claims. */
+#include "gateway/evidence/entry.h"
 #include "tests/unit/evidence/world.h"
 
 static bool told(struct world *w, const struct principal *p, const struct uuid *claim,
@@ -259,6 +260,66 @@ START_TEST(special_rules_come_without_a_trace)
 }
 END_TEST
 
+/* What was started and did not arrive is its owner's alone, whoever wrote the entry. */
+struct note {
+    const char *action, *actor, *owner;
+    const struct uuid *claim;
+};
+
+static enum err note_apply(struct commit_tx *tx, void *ctx)
+{
+    const struct note *note = ctx;
+    struct ledger_ref ref;
+    AUTO(json_free) json_t *entry = json_object();
+    json_put_text(entry, "action", note->action);
+    if (note->actor)
+        json_put_text(entry, "actor", note->actor);
+    if (note->owner)
+        json_put_text(entry, "owner", note->owner);
+    json_put_bool(entry, "harmful", false);
+    json_put_text(entry, "upload", "019b0000-0000-7000-8000-000000000000");
+    entry_claim(entry, note->claim);
+    return ledger_append(tx, entry, &ref);
+}
+
+START_TEST(an_unfinished_upload_is_its_owners)
+{
+    struct world w = {.tiny = NULL};
+    world_make(&w, NULL);
+    struct principal ada = claimant("ada"), morgan = manager();
+    struct principal carl = someone("carl", 1u << ROLE_REPRESENTATIVE);
+    struct principal audrey = someone("audrey", 1u << ROLE_AUDITOR);
+    const struct party_record carer = party("carl", "representative", "appointee");
+    struct uuid claim = world_claim_with(&w, "ada", &carer, 1);
+    const char *const hers = WORLD_ISSUER "#ada", *const his = WORLD_ISSUER "#carl";
+    const struct note notes[] = {
+        {"upload.broken", hers, NULL, &claim},    {"upload.started", hers, NULL, &claim},
+        {"upload.expired", NULL, hers, &claim},   {"upload.terminated", hers, NULL, &claim},
+        {"upload.terminated", his, hers, &claim}, /* by whoever: it was hers */
+    };
+    const struct principal *const others[] = {&carl, &morgan, &audrey};
+    char *before[ARRAY_LEN(others)];
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        before[i] = world_history(&w, others[i], &claim);
+    for (size_t i = 0; i < ARRAY_LEN(notes); i++) {
+        struct note note = notes[i];
+        ok(evidence_commit(w.ev, note_apply, &note, NULL));
+        char *seen = world_history(&w, &ada, &claim);
+        ck_assert_ptr_nonnull(strstr(seen, notes[i].action));
+        ck_assert_ptr_nonnull(strstr(seen, "\"upload\":\"019b"));
+        free(seen);
+        for (size_t k = 0; k < ARRAY_LEN(others); k++) {
+            seen = world_history(&w, others[k], &claim);
+            ck_assert_str_eq(seen, before[k]);
+            free(seen);
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        free(before[i]);
+    world_end(&w);
+}
+END_TEST
+
 int main(void)
 {
     return SUITE_RUN(
@@ -266,5 +327,5 @@ int main(void)
         harmful_entries_are_not_there, what_one_sent_in_another_role_is_not_there_either,
         pages_end_alike_whatever_is_hidden, a_move_does_not_tell_of_the_other_claim,
         reads_are_told_where_the_artefact_is, receipts_are_for_whom_they_tell_nothing_new,
-        special_rules_come_without_a_trace);
+        special_rules_come_without_a_trace, an_unfinished_upload_is_its_owners);
 }

@@ -219,9 +219,9 @@ START_TEST(digests)
     const struct {
         const uint8_t *head, *first, *second;
         bool holds;
-    } STATED[] = {{NULL, right, right, true},    {right, right, NULL, true},
-                  {NULL, wrong, right, false},   {NULL, right, wrong, false},
-                  {wrong, right, right, false},  {right, NULL, wrong, false},
+    } STATED[] = {{NULL, right, right, true},   {right, right, NULL, true},
+                  {NULL, wrong, right, false},  {NULL, right, wrong, false},
+                  {wrong, right, right, false}, {right, NULL, wrong, false},
                   {wrong, right, NULL, false}};
     for (size_t i = 0; i < ARRAY_LEN(STATED); i++) {
         AUTO(upload_free) struct upload *u = NULL;
@@ -572,6 +572,67 @@ START_TEST(refusals_name_what_they_may)
 }
 END_TEST
 
+/* Begun, and no end that anybody was told of. */
+START_TEST(a_broken_upload_is_told)
+{
+    struct world w = {.tiny = NULL};
+    world_make(&w, NULL);
+    struct principal ada = claimant("ada"), doc = doctor();
+    struct uuid claim = world_claim(&w, "ada");
+    struct upload_request rq = letter_request(&claim);
+    struct upload *u = NULL;
+    struct upload_result r;
+    ok(upload_begin(w.ev, &ada, &rq, &u));
+    ok(upload_write(u, "hello", 5));
+    upload_free(u); /* the connection broke */
+    world_awaits(&w, "upload.broken", "\"size\":5", 1);
+    ck_assert_uint_eq(world_entries(&w, "upload.broken", "\"reason\":\"incomplete\""), 1);
+    ck_assert_uint_eq(world_entries(&w, "upload.broken", "\"harmful\":false"), 1);
+
+    rq.described_later = true; /* by one who might send what is harmful, or who might not */
+    rq.kind[0] = 0;
+    ok(upload_begin(w.ev, &doc, &rq, &u));
+    upload_free(u);
+    world_awaits(&w, "upload.broken", "\"harmful\":true", 1);
+    ok(upload_begin(w.ev, &ada, &rq, &u));
+    upload_free(u);
+    world_awaits(&w, "upload.broken", "\"harmful\":false", 2);
+
+    /* other ends are told otherwise */
+    rq = letter_request(&claim);
+    strcpy(rq.idempotency_key, "key");
+    ok(send(&w, &ada, &rq, "whole", NULL));
+    ok(upload_begin(w.ev, &ada, &rq, &u)); /* what is repeated has arrived */
+    upload_free(u);
+    refused(REFUSAL_KEY_REUSED, send(&w, &ada, &rq, "other", NULL));
+    rq.idempotency_key[0] = 0;
+    refused(REFUSAL_FILE_EMPTY, send(&w, &ada, &rq, "", NULL));
+    rq.length = 0;
+    refused(REFUSAL_FILE_EMPTY, upload_begin(w.ev, &ada, &rq, &u));
+    world_close(&w);
+    world_open(&w);
+    ck_assert_uint_eq(world_entries(&w, "upload.broken", NULL), 3);
+
+    /* trouble of ours: told, unless it was stored all the same */
+    rq = letter_request(&claim);
+    atomic_store(&w.mute, true);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(send(&w, &ada, &rq, i == 0 ? "first" : "second", NULL),
+                         ERR_UNAVAILABLE);
+    atomic_store(&w.mute, false);
+    evidence_tick(w.ev);
+    ok(upload_begin(w.ev, &ada, &rq, &u));
+    ok(upload_write(u, "third", 5));
+    ok(upload_finish(u, &r));
+    buf_clear(&r.receipt);
+    upload_free(u);
+    size_t stored = world_blobs(&w) - 2; /* of the two */
+    ck_assert_uint_le(stored, 2);
+    world_awaits(&w, "upload.broken", "\"reason\":\"trouble\"", 2 - stored);
+    world_end(&w);
+}
+END_TEST
+
 START_TEST(a_flood_of_refusals_is_counted)
 {
     struct world w = {.tiny = NULL};
@@ -599,5 +660,6 @@ int main(void)
         a_key_that_runs_is_busy_and_free_again_whatever_became_of_it,
         the_same_keys_from_several_threads, an_upload_that_is_given_up_leaves_nothing,
         authority_that_ends_during_the_upload, a_log_that_cannot_be_signed_takes_nothing,
-        a_full_disk, refusals_name_what_they_may, a_flood_of_refusals_is_counted);
+        a_full_disk, refusals_name_what_they_may, a_broken_upload_is_told,
+        a_flood_of_refusals_is_counted);
 }
