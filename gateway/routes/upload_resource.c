@@ -301,21 +301,32 @@ void upload_call_piece(struct http_exchange *x, const void *data, size_t len)
         call_problem(c, e);
 }
 
-/* A sender who hashes while sending states it behind the body. */
-static enum err trailer_read(struct upload_call *c)
+/* Of the whole; it counts with the request that ends it. A sender who hashes while sending
+ * states it behind the body. */
+static enum err digests_read(struct upload_call *c)
 {
-    bool present = false;
-    uint8_t sha256[32];
-    TRY(upload_digest_read(http_trailer(c->x, "Repr-Digest"), &present, sha256));
-    if (present)
+    const char *const stated[] = {http_header(c->x, "Repr-Digest"),
+                                  http_trailer(c->x, "Repr-Digest")};
+    uint8_t sha256[32], first[32];
+    bool one = false;
+    for (size_t i = 0; i < ARRAY_LEN(stated); i++) {
+        bool present = false;
+        TRY(upload_digest_read(stated[i], &present, sha256));
+        if (present && one && memcmp(sha256, first, sizeof(first)) != 0)
+            return refuse(REFUSAL_DIGEST_MISMATCH);
+        if (!present)
+            continue;
         resumable_expect_digest(c->writer, sha256);
+        memcpy(first, sha256, sizeof(first));
+        one = true;
+    }
     return ERR_OK;
 }
 
 void upload_call_finish(struct http_exchange *x)
 {
     struct upload_call *c = http_state(x);
-    enum err e = trailer_read(c);
+    enum err e = digests_read(c);
     c->writing = false;
     c->closed = e == ERR_OK;
     if (e == ERR_OK)

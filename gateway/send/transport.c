@@ -23,7 +23,6 @@ enum {
     ANSWER_FIELDS_MAX = 64 * 1024,
     PIECE_OF_BODY = 256 * 1024,
     NUMBER_DIGITS_MAX = 18,
-    TRAILER_MAX = 256
 };
 
 struct transport {
@@ -188,24 +187,6 @@ static int on_seek(void *user, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
-static int on_trailer(struct curl_slist **list, void *user)
-{
-    struct running *r = user;
-    char line[TRAILER_MAX];
-
-    enum err e = r->call->trailer(r->call->ctx, line, sizeof(line));
-    if (e == ERR_OK) {
-        struct curl_slist *grown = curl_slist_append(*list, line);
-        if (grown) {
-            *list = grown;
-            return CURL_TRAILERFUNC_OK;
-        }
-        e = err_set(ERR_NOMEM, "a trailer");
-    }
-    stop(r, e);
-    return CURL_TRAILERFUNC_ABORT;
-}
-
 /* Lines that may hold a token leave no copy behind. */
 static void lines_wipe(struct curl_slist *list)
 {
@@ -235,12 +216,6 @@ static MUST_USE enum err lines_make(struct transport *t, const struct call *c,
 
     for (size_t i = 0; c->headers[i]; i++)
         TRY(line_add(&list, c->headers[i]));
-    if (c->trailer) {
-        char named[TRAILER_MAX];
-        (void)snprintf(named, sizeof(named), "Trailer: %s", c->trailer_name);
-        TRY(line_add(&list, named));
-        TRY(line_add(&list, "Transfer-Encoding: chunked"));
-    }
     TRY(token_read(t->who.token, &changed));
     buf_init_secret(&bearer, TOKEN_MAX + 64);
     if (t->who.token->text.len > 0) {
@@ -303,15 +278,11 @@ static MUST_USE enum err set_request(CURL *h, const struct call *c, struct runni
     }
     if (strcmp(c->method, "PATCH") == 0) {
         SET(h, CURLOPT_UPLOAD, 1L);
-        SET(h, CURLOPT_INFILESIZE_LARGE, c->trailer ? (curl_off_t)-1 : (curl_off_t)c->body_len);
+        SET(h, CURLOPT_INFILESIZE_LARGE, (curl_off_t)c->body_len);
         SET(h, CURLOPT_READFUNCTION, on_read);
         SET(h, CURLOPT_READDATA, r);
         SET(h, CURLOPT_SEEKFUNCTION, on_seek);
         SET(h, CURLOPT_SEEKDATA, r);
-        if (c->trailer) {
-            SET(h, CURLOPT_TRAILERFUNCTION, on_trailer);
-            SET(h, CURLOPT_TRAILERDATA, r);
-        }
     } else if (strcmp(c->method, "POST") == 0) {
         SET(h, CURLOPT_POSTFIELDS, "");
         SET(h, CURLOPT_POSTFIELDSIZE, 0L);

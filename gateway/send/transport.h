@@ -24,14 +24,10 @@ struct call {
     const char *method, *url;
     const char *headers[CALL_HEADERS_MAX + 1]; /* "Name: value", then NULL */
     /* `body_len` bytes come from here, each at its place `at`; it may be asked for one twice.
-     * With a trailer, a "Name: value" that is asked for behind the last byte, they go in
-     * chunks.
      */
     enum err (*body)(void *ctx, uint64_t at, void *out, size_t cap, size_t *got);
     void *ctx;
     uint64_t body_len;
-    const char *trailer_name;
-    enum err (*trailer)(void *ctx, char *line, size_t cap);
 };
 struct answer { /* answer_init before the first call; reused */
     long status;

@@ -124,15 +124,15 @@ static enum err piece_read(void *ctx, uint64_t at, void *out, size_t cap, size_t
     return ERR_OK;
 }
 
-/* The digest of the whole, which the service holds against what it has: behind the last byte,
- * because only then it is known. */
-static enum err digest_line(void *ctx, char *line, size_t cap)
+/* The digest of the whole, which the service holds against what it has, goes with the last
+ * piece: that is read ahead of being sent. (Not behind it as a trailer: libcurl 7.88 writes
+ * before its buffer when a chunked body has one.) */
+static MUST_USE enum err digest_line(struct upload *u, char *line, size_t cap)
 {
-    struct upload *u = ctx;
     uint8_t digest[SHA256_SIZE];
     char text[BASE64_SIZE(SHA256_SIZE)];
 
-    assert(u->source.hashed == u->source.size);
+    TRY(source_hash_to(&u->source, u->source.size));
     TRY(source_unchanged(&u->source));
     TRY(source_digest(&u->source, digest));
     (void)base64_encode(BASE64_STANDARD, digest, sizeof(digest), text);
@@ -145,21 +145,19 @@ static enum err digest_line(void *ctx, char *line, size_t cap)
 static MUST_USE enum err send_piece(struct upload *u)
 {
     uint64_t left = u->source.size - u->offset, piece = u->shared->options->piece_size;
-    char at[FIELD_LINE_MAX];
-    struct call c = {
-        .method = "PATCH",
-        .url = u->state.upload,
-        .headers = {TUS_VERSION, "Content-Type: application/offset+octet-stream", at},
-        .body = piece_read,
-        .ctx = u,
-        .body_len = left < piece ? left : piece};
+    char at[FIELD_LINE_MAX], digest[FIELD_LINE_MAX];
+    bool last = left > 0 && left <= piece;
+    struct call c = {.method = "PATCH",
+                     .url = u->state.upload,
+                     .headers = {TUS_VERSION, "Content-Type: application/offset+octet-stream",
+                                 at, last ? digest : NULL},
+                     .body = piece_read,
+                     .ctx = u,
+                     .body_len = left < piece ? left : piece};
 
     (void)snprintf(at, sizeof(at), "Upload-Offset: %" PRIu64, u->offset);
-    if (left > 0 && c.body_len == left) {
-        TRY(source_unchanged(&u->source));
-        c.trailer_name = DIGEST_NAME;
-        c.trailer = digest_line;
-    }
+    if (last)
+        TRY(digest_line(u, digest, sizeof(digest)));
     return ask(u, STEP_SEND, &c);
 }
 
