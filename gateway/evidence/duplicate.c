@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAME_MAX = 32 }; /* artefacts of one claim with the same bytes that are looked at */
+enum { SAME_MAX = 8 }; /* artefacts of one claim with the same bytes that are looked at */
 
 static bool stands(const struct artefact_record *a)
 {
