@@ -2,6 +2,7 @@
 /* The first byte chooses the field, the rest is its value (a NUL ends it, as in a header).
  * What is accepted must keep the promises of fields.h. */
 #include "gateway/base/encode.h"
+#include "gateway/http/accept.h"
 #include "gateway/http/fields.h"
 
 #include <stdlib.h>
@@ -72,6 +73,7 @@ static void rest_try(const char *value)
     if (field_media_type(value, type, sizeof(type)) == ERR_OK)
         assert(strchr(type, '/') != NULL &&
                strpbrk(type, "ABCDEFGHIJKLMNOPQRSTUVWXYZ; ") == NULL);
+    (void)accept_wants_html(value);
     (void)field_if_range(value, "\"tag\"");
     (void)field_etag_matches(value, "\"tag\"");
 }

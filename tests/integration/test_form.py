@@ -640,6 +640,22 @@ class Whole(Base):
 class Memory(Base):
     release = True
 
+    @classmethod
+    def configure(cls, gw):
+        pass  # as many files as it comes with
+
+    def test_as_many_large_files_as_may_wait_for_their_kind(self):
+        sources = [Bytes(9 << 20) for _ in range(20)]
+        parts = [file(b"".join(s), "a.wav", "audio/wav") + str(n).encode()
+                 for n, s in enumerate(sources)]
+        body = form(*parts, field("kind", "claimant_recording"))
+        with Peak(self.gw) as peak:
+            answer = self.expect(self.send(body), 201)
+        self.assertEqual(len(answer.json["results"]), 20)
+        print(f"20 files of 9 MiB before their kind: peak {peak.value / 2 ** 20:.1f} MiB",
+              flush=True)
+        self.assertLess(peak.value, LIMIT)
+
     def test_large_files_in_constant_memory(self):
         size, n = 64 << 20, 2
         sources = [Bytes(size) for _ in range(n)]
