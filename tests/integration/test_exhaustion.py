@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 import unittest
+import uuid
 
 import samples
 from gateway_fixture import GatewayTest, Session, sha256
@@ -429,8 +430,8 @@ class SmallDisk(Base):
         """Uploads until it is refused: ([(id, data)], the refusal)."""
         kept = []
         with Session(self.gw) as session:
-            for n in range(most):
-                data = samples.text(size, n)
+            for _ in range(most):
+                data = samples.text(size, uuid.uuid4().int)  # never sent before
                 answer = self.gw.upload(self.claim, data, self.ada, media="text/plain",
                                         filename="a.txt", session=session)
                 if answer.status != 201:
@@ -457,7 +458,7 @@ class SmallDisk(Base):
             ballast.unlink()
         deadline = time.monotonic() + 5
         while True:
-            data = samples.text(size, 77)
+            data = samples.text(size, uuid.uuid4().int)
             answer = self.gw.upload(self.claim, data, self.ada, media="text/plain",
                                     filename="a.txt")
             if answer.status == 201:
