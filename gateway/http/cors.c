@@ -8,7 +8,8 @@
 /* What a page may send beyond the few fields that need no asking. */
 static const char request_fields[] =
     "Authorization, Content-Type, Content-Disposition, Content-Digest, Repr-Digest, "
-    "Idempotency-Key, If-None-Match, If-Range, Range, X-Request-ID, X-HTTP-Method-Override, "
+    "Idempotency-Key, If-None-Match, If-Range, Range, Want-Repr-Digest, X-Request-ID, "
+    "X-HTTP-Method-Override, "
     /* tus 1.0.0 */
     "Tus-Resumable, Upload-Length, Upload-Defer-Length, Upload-Offset, Upload-Metadata, "
     "Upload-Checksum, Upload-Concat, "
@@ -17,12 +18,12 @@ static const char request_fields[] =
 
 /* What it may read of an answer, likewise. */
 static const char reply_fields[] =
-    "Accept-Ranges, Allow, Content-Disposition, Content-Range, ETag, Link, "
+    "Accept-Patch, Accept-Ranges, Allow, Content-Disposition, Content-Range, ETag, Link, "
     "Location, Repr-Digest, Retry-After, WWW-Authenticate, "
     "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, "
     "Upload-Offset, Upload-Length, Upload-Defer-Length, Upload-Metadata, Upload-Concat, "
     "Upload-Expires, "
-    "Upload-Complete, Upload-Limit, Upload-Draft-Interop-Version";
+    "Upload-Complete, Upload-Limit";
 
 /* A permission that was taken back is not used for longer than this, in seconds. */
 static const char preflight_age[] = "600";
