@@ -100,7 +100,8 @@ class Campaign:
         count = 0
         while not stop.is_set():
             size = dice.choice(SIZES) + dice.randrange(50)
-            data = samples.text(size, dice.random())
+            head = f"{number}-{count}-{dice.random()}\n".encode()[:max(size, 8)]
+            data = head + samples.text(max(0, size - len(head)), number)  # another file each time
             try:
                 answer = self.gw.upload(claim, data, token, media="text/plain",
                                         filename=f"{number}-{count}.txt", session=session)
