@@ -113,7 +113,6 @@ static enum err length_told(struct resumable_writer *w)
 {
     struct upload_record *r = &w->row.record;
     int64_t told = w->piece.length;
-    w->recorded_length = r->length;
     if (told < 0)
         return ERR_OK;
     if ((r->length >= 0 && r->length != told) || (uint64_t)told < r->offset)
@@ -140,8 +139,10 @@ static enum err open_held(struct resumable_writer *w)
     TRY(look(w->ev, w->held, &w->row));
     if (r->is_final)
         return refuse(REFUSAL_UPLOAD_FINAL);
-    TRY(length_told(w));
-    enum err e = w->piece.offset == r->offset ? ERR_OK : refuse(REFUSAL_OFFSET_MISMATCH);
+    if (w->piece.offset != r->offset) /* before the length, which may follow from it */
+        return refuse(REFUSAL_OFFSET_MISMATCH);
+    w->recorded_length = r->length;
+    enum err e = length_told(w);
     if (e == ERR_OK && r->state == UPLOAD_OPEN)
         e = writer_admit(w);
     if (e != ERR_OK) {
