@@ -197,6 +197,7 @@ static enum err listeners_open(struct gateway *g)
     size_t n = 0;
     g->api = (struct api){.evidence = g->evidence,
                           .auth = g->auth,
+                          .kinds = &g->kinds,
                           .form_files = (size_t)g->config->limits.form_files};
     struct http_server_config public, operations;
     setup_server(g->config, &public);

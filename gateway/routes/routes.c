@@ -1,6 +1,7 @@
 /* The API as one table: every path the gateway answers on its public listener.
  * docs/openapi.yaml describes the same rows; a test compares the two. */
 #include "gateway/routes/api.h"
+#include "gateway/routes/upload_resource.h"
 
 enum { JSON_BODY_MAX = 64 * 1024 };
 
@@ -19,6 +20,11 @@ enum { JSON_BODY_MAX = 64 * 1024 };
         .method = "POST", .pattern = path, .name = label, .body = BODY_COLLECT,                \
         .body_max = JSON_BODY_MAX, .handle = api_create, .meta = &(call)                       \
     }
+/* The resource of unfinished uploads: both protocols, all methods. */
+#define UPLOAD(label, verb)                                                                    \
+    .name = label, .body = BODY_STREAM, .begin = upload_call_begin,                            \
+    .piece = upload_call_piece, .finish = upload_call_finish, .done = upload_call_done,        \
+    .meta = &(verb), .method_override = true
 
 static const struct http_route ROUTES[] = {
     CREATE("/v1/claims", "claim.create", CLAIM_CREATE),
@@ -46,6 +52,18 @@ static const struct http_route ROUTES[] = {
      .body = BODY_NONE,
      .handle = api_handle,
      .meta = &ARTEFACT_LINK_REMOVE},
+
+    {.method = "POST", .pattern = "/v1/uploads", UPLOAD("upload.create", UPLOAD_CREATE)},
+    {.method = "OPTIONS", .pattern = "/v1/uploads", UPLOAD("upload.options", UPLOAD_OPTIONS)},
+    {.method = "*", .pattern = "/v1/uploads", UPLOAD("upload.other", UPLOAD_OTHER)},
+    {.method = "HEAD", .pattern = "/v1/uploads/{id}", UPLOAD("upload.show", UPLOAD_SHOW)},
+    {.method = "GET", .pattern = "/v1/uploads/{id}", UPLOAD("upload.get", UPLOAD_READ)},
+    {.method = "PATCH", .pattern = "/v1/uploads/{id}", UPLOAD("upload.append", UPLOAD_APPEND)},
+    {.method = "DELETE", .pattern = "/v1/uploads/{id}", UPLOAD("upload.remove", UPLOAD_REMOVE)},
+    {.method = "OPTIONS",
+     .pattern = "/v1/uploads/{id}",
+     UPLOAD("upload.item_options", UPLOAD_OPTIONS)},
+    {.method = "*", .pattern = "/v1/uploads/{id}", UPLOAD("upload.item_other", UPLOAD_OTHER)},
 
     CREATE("/v1/claims/{claim}/assessments", "assessment.create", ASSESSMENT_CREATE),
     READ("/v1/assessments/{id}", "assessment.get", ASSESSMENT_GET),

@@ -120,6 +120,7 @@ class OpenApi(unittest.TestCase):
         call("GET", f"/v1/claims/{claim}/consents", "claimant", "ada")
         call("GET", f"/v1/claims/{claim}/history", "claimant", "ada")
         call("GET", f"/v1/claims/{claim}/history?limit=2", "case_manager", "casey")
+        self.uploads(claim)
         call("GET", "/log/checkpoint")
         call("GET", "/log/proof?leaf=0", "auditor", "audrey")
         call("GET", "/log/proof?from=1", "auditor", "audrey")
@@ -129,6 +130,42 @@ class OpenApi(unittest.TestCase):
         call("GET", "/problems/nothing")
         call("GET", "/v1/claims")
         self.check()
+
+    def uploads(self, claim):
+        words = f"?claim={claim}&kind=further_evidence&filename=a.pdf"
+        tus = {"Tus-Resumable": "1.0.0"}
+        bytes_of_tus = {**tus, "Content-Type": "application/offset+octet-stream"}
+        draft = {"Upload-Draft-Interop-Version": "8"}
+
+        def call(method, path, body=None, headers=None, who="ada"):
+            return self.call(method, path, "claimant" if who else None, who, body, headers)
+        begun = call("POST", "/v1/uploads" + words, None, {**tus, "Upload-Length": str(len(PDF) + 1)})
+        url = begun.headers["Location"]
+        call("OPTIONS", "/v1/uploads", who=None)
+        call("OPTIONS", url, who=None)
+        call("HEAD", url, None, tus)
+        call("HEAD", url, None, {})
+        call("GET", url)
+        call("GET", url, who="eve")
+        call("PATCH", url, PDF, {**bytes_of_tus, "Upload-Offset": "0"})
+        call("PATCH", url, PDF, {**bytes_of_tus, "Upload-Offset": "0"})
+        call("PATCH", url, b"x", {**bytes_of_tus, "Upload-Offset": str(len(PDF)),
+                                  "Upload-Checksum": "sha1 AAAAAAAAAAAAAAAAAAAAAAAAAAA="})
+        call("PATCH", url, b"\n", {**bytes_of_tus, "Upload-Offset": str(len(PDF))})
+        call("GET", url)
+        call("PUT", url, b"x", tus)
+        call("POST", "/v1/uploads" + words, PDF + b"\n\n", {**bytes_of_tus, "Upload-Length": str(len(PDF) + 2)})
+        part = call("POST", "/v1/uploads", None, {**tus, "Upload-Length": "5", "Upload-Concat": "partial"})
+        call("GET", part.headers["Location"])
+        call("DELETE", part.headers["Location"], None, tus)
+        call("GET", part.headers["Location"])
+        call("POST", "/v1/uploads", None, {**tus, "Upload-Length": "5"})
+        begun = call("POST", "/v1/uploads" + words, PDF, {**draft, "Upload-Complete": "?0"})
+        url, piece = begun.headers["Location"], {**draft, "Content-Type": "application/partial-upload"}
+        call("HEAD", url, None, draft)
+        call("PATCH", url, b"x", {**piece, "Upload-Offset": "0", "Upload-Complete": "?0"})
+        call("PATCH", url, b"\n\n\n", {**piece, "Upload-Offset": str(len(PDF)), "Upload-Complete": "?1"})
+        call("POST", "/v1/uploads" + words, PDF + b"\n", {**draft, "Upload-Complete": "?1"})
 
     def check(self):
         with tempfile.NamedTemporaryFile("w", suffix=".json") as told:
@@ -156,7 +193,7 @@ class OpenApi(unittest.TestCase):
                 at = found.group(1)
             elif line == "components:":
                 at = None
-            elif at and (found := re.match(r"    (get|post|put|patch|delete):$", line)):
+            elif at and (found := re.match(r"    (get|head|post|put|patch|delete|options):$", line)):
                 paths.add((found.group(1).upper(), at))
         self.assertGreater(len(paths), 15)
         self.assertEqual({(m, p.replace("{rest...}", "{rest}")) for m, p in routes}, paths)

@@ -36,7 +36,7 @@ for (const x of JSON.parse(fs.readFileSync(exchangeFile, 'utf8'))) {
   const where = `${x.method} ${x.path} -> ${x.status}`;
   const bare = x.path.split('?')[0];
   const hit = matchers.find(([, re]) => re.test(bare));
-  const method = x.method === 'HEAD' ? 'get' : x.method.toLowerCase();
+  const method = x.method === 'HEAD' && !(hit && spec.paths[hit[0]].head) ? 'get' : x.method.toLowerCase();
   const operation = hit && spec.paths[hit[0]][method];
   if (!operation) {
     if (![404, 405].includes(x.status)) faults.push(where + ': no such operation');
@@ -51,7 +51,7 @@ for (const x of JSON.parse(fs.readFileSync(exchangeFile, 'utf8'))) {
     const all = [...(operation.parameters ?? []), ...(spec.paths[hit[0]].parameters ?? [])].map((p) => resolve('', p)[1]);
     if (x.status < 300 && !all.some((p) => p.in === 'query' && p.name === query)) faults.push(`${where}: undescribed argument ${query}`);
   }
-  if (x.method === 'HEAD' || !response.content) continue;
+  if (x.method === 'HEAD' || !response.content || (x.body === '' && !x.headers['content-type'])) continue;
   const type = (x.headers['content-type'] ?? '').split(';')[0];
   const media = response.content[type] ? type : response.content['*/*'] ? '*/*' : null;
   if (!media) { faults.push(`${where}: content type ${type} is not described`); continue; }
@@ -70,7 +70,7 @@ for (const x of JSON.parse(fs.readFileSync(exchangeFile, 'utf8'))) {
     if (bad) faults.push(`${where}: the request that was taken: ${bad}`);
   }
 }
-const all = Object.values(spec.paths).flatMap((p) => ['get', 'post', 'patch', 'put', 'delete'].filter((m) => p[m]).map((m) => p[m].operationId));
+const all = Object.values(spec.paths).flatMap((p) => ['get', 'head', 'post', 'patch', 'put', 'delete', 'options'].filter((m) => p[m]).map((m) => p[m].operationId));
 for (const id of all) if (!seen.has(id)) faults.push(`operation ${id} was never exercised`);
 for (const f of faults) console.log('FAULT ' + f);
 console.log(`${seen.size} of ${all.length} operations exercised`);
