@@ -7,7 +7,8 @@
  * executable that was not there, no privilege to gain. Each of these holds twice over, since a
  * machine may lack one; what it lacks is told, or refused.
  *
- * Threads are answered EAGAIN instead of death: libraries try to start some and go on without.
+ * Threads are let be: the HEIC decoder hangs without one, and a thread has nothing that its
+ * process has not. Children are death.
  *
  * Sanitizer builds call more than we do: there the list is wider, an unlisted call fails with
  * EPERM instead of killing, and address space is not limited. */
@@ -42,6 +43,8 @@
 #endif
 
 enum { FIRST_FD = 3, MAP_LINE_MAX = 64, PATH_ROOM = 256 };
+/* Of the inspectors' user, all of them together: what threads there may be, since no process may. */
+enum { TASKS_MAX = 1024 };
 static const char NEW_ROOT[] = "/tmp"; /* any folder that is there: it is covered, not used */
 
 /* What drawing a page needs that does not bring its own fonts. */
@@ -318,13 +321,13 @@ static enum err set_limits(const struct job_settings *s, unsigned n_fds)
         rlim_t most;
     } limits[] = {
         {RLIMIT_CORE, 0},
-        {RLIMIT_NPROC, 0},
-        {RLIMIT_FSIZE, 0},
+        {RLIMIT_NPROC, TASKS_MAX},
         {RLIMIT_MEMLOCK, 0},
         {RLIMIT_MSGQUEUE, 0},
         {RLIMIT_NOFILE, FIRST_FD + n_fds + 8}, /* fonts */
         {RLIMIT_CPU, s->cpu_s},
 #if !defined(BUILD_ASAN)
+        {RLIMIT_FSIZE, 0},
         {RLIMIT_AS, s->memory_max},
 #endif
     };
@@ -368,7 +371,6 @@ static const int common_calls[] = {
     SCMP_SYS(getrusage),
     SCMP_SYS(getrlimit),
     SCMP_SYS(prlimit64),
-    SCMP_SYS(set_robust_list),
 #endif
 };
 
@@ -376,8 +378,9 @@ static const int scanner_calls[] = {SCMP_SYS(tee), SCMP_SYS(splice), SCMP_SYS(re
                                     SCMP_SYS(sendto)};
 
 /* Of what is open already, and of itself. */
-static const int parser_calls[] = {SCMP_SYS(fstat),   SCMP_SYS(lseek), SCMP_SYS(getuid),
-                                   SCMP_SYS(geteuid), SCMP_SYS(uname), SCMP_SYS(rt_sigaction)};
+static const int parser_calls[] = {
+    SCMP_SYS(fstat), SCMP_SYS(lseek),        SCMP_SYS(getuid),          SCMP_SYS(geteuid),
+    SCMP_SYS(uname), SCMP_SYS(rt_sigaction), SCMP_SYS(set_robust_list), SCMP_SYS(rseq)};
 
 /* Reading alone (see the open flags below); paths are Landlock's matter. */
 static const int font_calls[] = {SCMP_SYS(newfstatat), SCMP_SYS(access),  SCMP_SYS(readlink),
@@ -393,8 +396,8 @@ static int allow_all(scmp_filter_ctx f, const int *calls, size_t n)
     return failed;
 }
 
-/* Memory never becomes executable; no thread, without ado; every other child is death. */
-static int add_narrow(scmp_filter_ctx f)
+/* Memory never becomes executable; of new tasks, threads alone. */
+static int add_narrow(scmp_filter_ctx f, enum sandbox_role role)
 {
     struct scmp_arg_cmp plain =
         SCMP_A2(SCMP_CMP_MASKED_EQ, (scmp_datum_t)PROT_EXEC, (scmp_datum_t)0);
@@ -404,16 +407,18 @@ static int add_narrow(scmp_filter_ctx f)
 
     if (failed == 0)
         failed = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, plain);
-    if (failed == 0)
-        failed = seccomp_rule_add(f, SCMP_ACT_ERRNO(EAGAIN), SCMP_SYS(clone), 1, thread);
+    if (failed == 0 && role != ROLE_SCANNER)
+        failed = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, thread);
     if (failed == 0) /* its flags cannot be seen: the C library turns to clone then */
         failed = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    if (failed == 0) /* qsort would like to know how much memory there is */
+        failed = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(sysinfo), 0);
     return failed;
 }
 
 static int add_fonts(scmp_filter_ctx f)
 {
-    const scmp_datum_t changing = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | __O_TMPFILE;
+    const scmp_datum_t changing = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (__O_TMPFILE & ~O_DIRECTORY);
     struct scmp_arg_cmp reading = SCMP_A2(SCMP_CMP_MASKED_EQ, changing, (scmp_datum_t)0);
     struct scmp_arg_cmp getfl = SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)F_GETFL);
     int failed = allow_all(f, font_calls, ARRAY_LEN(font_calls));
@@ -430,7 +435,7 @@ static int add_rules(scmp_filter_ctx f, enum sandbox_role role)
     int failed = allow_all(f, common_calls, ARRAY_LEN(common_calls));
 
     if (failed == 0)
-        failed = add_narrow(f);
+        failed = add_narrow(f, role);
     if (failed != 0)
         return failed;
     switch (role) {

@@ -11,6 +11,29 @@ static const struct {
     const char *type;
     step_run *run;
 } STEPS[] = {
+    {"application/pdf", step_pdf},
+    {"image/jpeg", step_jpeg},
+    {"image/png", step_png},
+    {"image/gif", step_gif},
+    {"image/webp", step_webp},
+    {"image/tiff", step_tiff},
+    {"image/heic", step_heic},
+    {"audio/wav", step_audio},
+    {"audio/flac", step_audio},
+    {"audio/ogg", step_audio},
+    {"audio/mpeg", step_audio},
+    {"audio/mp4", step_audio},
+    {"application/vnd.oasis.opendocument.text", step_office},
+    {OOXML "wordprocessingml.document", step_office},
+    {OOXML "spreadsheetml.sheet", step_office},
+    {OOXML "presentationml.presentation", step_office},
+    {"application/zip", step_office}, /* one of them, it may turn out */
+    {"application/msword", step_ole},
+    {"application/CDFV2", step_ole},
+    {"application/x-ole-storage", step_ole},
+    {"application/vnd.ms-office", step_ole},
+    {"application/x-7z-compressed", step_archive},
+    {"application/x-tar", step_archive},
     {"text/plain", step_text},
     {"application/json", step_json},
 };

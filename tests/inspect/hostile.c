@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,18 +65,7 @@ static uint32_t act_fork(const char *arg)
     return told(fork());
 }
 
-static void *idle(void *of)
-{
-    return of;
-}
 
-static uint32_t act_thread(const char *arg)
-{
-    pthread_t t;
-
-    (void)arg;
-    return pthread_create(&t, NULL, idle, NULL) == 0 ? WORKED : REFUSED;
-}
 
 static uint32_t act_exec(const char *arg)
 {
@@ -228,7 +216,6 @@ static const struct {
     {"connect-unix", act_connect_unix},
     {"connect-inet", act_connect_inet},
     {"fork", act_fork},
-    {"thread", act_thread},
     {"exec", act_exec},
     {"ptrace", act_ptrace},
     {"peek", act_peek},
