@@ -6,6 +6,8 @@
 #include "gateway/evidence/resumable_internal.h"
 #include "tests/unit/evidence/world.h"
 
+#include <sys/wait.h>
+
 static inline uint8_t text_at(uint64_t i)
 {
     uint64_t mixed = (i * 2654435761u) ^ (i >> 9) * 40503u;
@@ -173,6 +175,35 @@ static inline size_t world_parts(struct world *w)
 static inline void world_restart(struct world *w)
 {
     world_close(w);
+    world_open(w);
+}
+
+static inline void world_run(const char *program, const char *a, const char *b, const char *c)
+{
+    int status = 0;
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        (void)execlp(program, program, a, b, c, (char *)NULL);
+        _exit(127);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+
+/* What a kill -9 would leave now, put aside: nothing may be committing. */
+static inline void world_keep_remains(struct world *w, char remains[PATH_MAX])
+{
+    (void)snprintf(remains, PATH_MAX, "%s.remains", w->dir.root);
+    world_run("cp", "-a", w->dir.root, remains);
+}
+
+/* The process was killed when its remains were kept. Its writers are freed by now. */
+static inline void world_crash(struct world *w, const char *remains)
+{
+    world_close(w);
+    scratch_remove(&w->dir);
+    ck_assert_int_eq(rename(remains, w->dir.root), 0);
     world_open(w);
 }
 
