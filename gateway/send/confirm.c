@@ -30,11 +30,19 @@ static MUST_USE enum err details_of(const struct confirmation *c, const char *te
     return json_parse(r.details, r.details_len, details);
 }
 
+/* The same bytes that were there already have an entry, and so a receipt, of their own. */
+static bool is_upload(const json_t *details)
+{
+    const char *action = text_of(details, "action");
+
+    return strcmp(action, "upload.committed") == 0 || strcmp(action, "upload.duplicate") == 0;
+}
+
 static MUST_USE enum err covers(const json_t *details, const struct result *result)
 {
     const json_t *size = json_object_get(details, "size");
 
-    if (strcmp(text_of(details, "action"), "upload.committed") != 0)
+    if (!is_upload(details))
         return err_set(ERR_CRYPTO, "the receipt is not of an upload");
     if (strcmp(text_of(details, "artefact"), result->artefact) != 0)
         return err_set(ERR_CRYPTO, "the receipt is of another artefact");
@@ -101,6 +109,7 @@ enum err confirm(const struct confirmation *c, const void *body, size_t len,
     (void)snprintf(result->artefact, sizeof(result->artefact), "%s", artefact);
     TRY(details_of(c, receipt, strlen(receipt), &details));
     TRY(covers(details, result));
+    result->duplicate = strcmp(text_of(details, "action"), "upload.duplicate") == 0;
     TRY(store(c->path, receipt, strlen(receipt), result->receipt));
     result->verified = c->key != NULL;
     return ERR_OK;
@@ -118,7 +127,7 @@ static MUST_USE enum err earlier(const struct confirmation *c, const char *path,
     buf_init(&text, RECEIPT_MAX);
     TRY(file_read(path, &text));
     TRY(details_of(c, buf_text(&text), text.len, &details));
-    if (strcasecmp(text_of(details, "claim"), c->claim) != 0 ||
+    if (!is_upload(details) || strcasecmp(text_of(details, "claim"), c->claim) != 0 ||
         strcmp(text_of(details, "kind"), c->kind) != 0 ||
         json_integer_value(json_object_get(details, "size")) != (json_int_t)s->size)
         return err_set(ERR_NOT_FOUND, "it is of something else");

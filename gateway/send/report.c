@@ -138,6 +138,7 @@ static void json_print(const struct report *r, const struct result *result)
     json_put_text(line, "sha256", result->has_digest ? hex : NULL);
     json_put_text(line, "receipt", result->receipt[0] ? receipt : NULL);
     json_put_bool(line, "verified", result->verified);
+    json_put_bool(line, "duplicate", result->duplicate);
     json_put_bool(line, "already", result->already);
     json_put_int(line, "status", result->status);
     json_put_text_if(line, "problem", result->problem);
@@ -149,14 +150,16 @@ static void json_print(const struct report *r, const struct result *result)
 
 static void received_print(const struct report *r, const struct result *result)
 {
+    const char *how = result->already     ? "was received before"
+                      : result->duplicate ? "received, and it is the one that was there already"
+                                          : "received";
     char receipt[REPORT_PATH_MAX];
 
     words_clean(result->receipt, receipt, sizeof(receipt));
     name_print(stdout, r->file);
-    (void)printf(
-        "%s as %s; the receipt is %s, %s\n",
-        result->already ? "was received before" : "received", result->artefact, receipt,
-        result->verified ? "verified" : "stored but NOT verified: that takes --log-key");
+    (void)printf("%s as %s; the receipt is %s, %s\n", how, result->artefact, receipt,
+                 result->verified ? "verified"
+                                  : "stored but NOT verified: that takes --log-key");
     (void)fflush(stdout);
 }
 

@@ -22,7 +22,8 @@ struct result { /* of one file */
     uint8_t sha256[SHA256_SIZE];
     char receipt[REPORT_PATH_MAX]; /* where it is stored */
     bool verified;                 /* against --log-key */
-    bool already;                  /* an earlier run had its receipt; nothing was sent */
+    bool duplicate; /* these bytes were on the claim before; nothing new was stored */
+    bool already;   /* an earlier run had its receipt; nothing was sent */
 };
 
 struct report {

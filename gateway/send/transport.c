@@ -22,7 +22,7 @@ enum {
     SILENCE_SECONDS = 60, /* no byte in either direction */
     ANSWER_FIELDS_MAX = 64 * 1024,
     PIECE_OF_BODY = 256 * 1024,
-    NUMBER_DIGITS_MAX = 18,
+    NUMBER_DIGITS_MAX = 18
 };
 
 struct transport {

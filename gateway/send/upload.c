@@ -2,8 +2,8 @@
  *
  * Invariants: the state file names the creation's key before the creation is asked for, and the
  * upload before its first byte goes; a piece begins where the service last said that it stands;
- * before the last piece goes and when it has gone, the file is looked at once more, and the
- * digest of the whole goes with it. */
+ * before the last piece goes, the file is looked at once more, and the digest of the whole goes
+ * with it. */
 #include "gateway/send/upload.h"
 
 #include "gateway/base/encode.h"
