@@ -105,7 +105,7 @@ static bool row_shows_harmful(const struct row *row, bool bound)
     return row->harm == HARM_SEEN && (!bound || (row->relations & REL_UPLOADER) != 0);
 }
 
-static enum verdict row_verdict(const struct row *row, const struct access *a, bool bound)
+static enum permission row_verdict(const struct row *row, const struct access *a, bool bound)
 {
     /* Sending something in shows nothing: there only the row decides. */
     bool rule = bound && a->action != ACTION_ARTEFACT_CREATE;
@@ -122,7 +122,7 @@ static enum verdict row_verdict(const struct row *row, const struct access *a, b
 }
 
 /* Smaller is better. */
-static int rank_of(enum verdict v)
+static int rank_of(enum permission v)
 {
     static const int rank[] = {
         [PERMIT] = 0, [DENY_PURPOSE] = 1, [DENY_STATUS] = 2, [DENY_HIDDEN] = 3, [DENY_ROLE] = 4,
@@ -131,17 +131,17 @@ static int rank_of(enum verdict v)
     return rank[v];
 }
 
-enum verdict permission_check(const struct principal *p, const struct access *a,
-                              enum role *role_used, enum purpose *purpose_used)
+enum permission permission_check(const struct principal *p, const struct access *a,
+                                 enum role *role_used, enum purpose *purpose_used)
 {
     bool bound = harm_rule_binds(p, a->relations);
-    enum verdict best = DENY_ROLE;
+    enum permission best = DENY_ROLE;
 
     assert(a->action < ACTION_COUNT && a->status <= PERMISSION_NO_ARTEFACT);
     assert(a->purpose < PURPOSE_COUNT);
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         const struct row *row = &table[i];
-        enum verdict v;
+        enum permission v;
 
         if (!principal_has(p, row->role) || (row->actions >> a->action & 1u) == 0)
             continue;

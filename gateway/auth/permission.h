@@ -83,7 +83,7 @@ struct access {
 };
 enum { PERMISSION_NO_ARTEFACT = 31 };
 
-enum verdict { PERMIT, DENY_ROLE, DENY_HIDDEN, DENY_PURPOSE, DENY_STATUS };
+enum permission { PERMIT, DENY_ROLE, DENY_HIDDEN, DENY_PURPOSE, DENY_STATUS };
 
 struct permission_options {
     bool assessors_any_claim; /* policy: assessors reach claims that are not assigned to them */
@@ -92,8 +92,8 @@ void permission_configure(const struct permission_options *o); /* once, at start
 
 /* *role_used: the role under which it is permitted (for the log); *purpose_used: the stated
  * one, or PURPOSE_OWN. Both may be NULL. */
-enum verdict permission_check(const struct principal *p, const struct access *a,
-                              enum role *role_used, enum purpose *purpose_used);
+enum permission permission_check(const struct principal *p, const struct access *a,
+                                 enum role *role_used, enum purpose *purpose_used);
 /* True if some row of the caller's roles lets them see harmful artefacts of claims they stand
  * so to. Lists use it. */
 bool permission_sees_harmful(const struct principal *p, uint32_t relations);

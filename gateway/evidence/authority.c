@@ -77,7 +77,7 @@ bool authority_sees_own_harmful(const struct principal *p, uint32_t relations)
     return permission_check(p, &own, NULL, NULL) == PERMIT;
 }
 
-enum err authority_refuse(enum verdict v, enum refusal hidden)
+enum err authority_refuse(enum permission v, enum refusal hidden)
 {
     switch (v) {
     case PERMIT:

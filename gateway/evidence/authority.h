@@ -38,6 +38,6 @@ MUST_USE enum err authority_artefact(struct db *db, const struct uuid *id,
 bool authority_sees_own_harmful(const struct principal *p, uint32_t relations);
 /* What a verdict of the table tells the caller; `hidden` is how a thing that is not theirs is
  * called. */
-MUST_USE enum err authority_refuse(enum verdict v, enum refusal hidden);
+MUST_USE enum err authority_refuse(enum permission v, enum refusal hidden);
 
 #endif

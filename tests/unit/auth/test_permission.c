@@ -25,8 +25,8 @@ static struct principal with_role(enum role r)
     return with_roles(1u << r);
 }
 
-static enum verdict ask(enum role r, uint32_t relations, enum action action, unsigned status,
-                        bool harmful, enum purpose purpose)
+static enum permission ask(enum role r, uint32_t relations, enum action action, unsigned status,
+                           bool harmful, enum purpose purpose)
 {
     struct principal p = with_role(r);
     struct access a = {.action = action,
@@ -38,20 +38,21 @@ static enum verdict ask(enum role r, uint32_t relations, enum action action, uns
     return permission_check(&p, &a, NULL, NULL);
 }
 
-static enum verdict plain(enum role r, uint32_t relations, enum action action)
+static enum permission plain(enum role r, uint32_t relations, enum action action)
 {
     return ask(r, relations, action, PERMISSION_NO_ARTEFACT, false, PURPOSE_NONE);
 }
 
-static enum verdict content(enum role r, uint32_t relations, bool harmful, enum purpose purpose)
+static enum permission content(enum role r, uint32_t relations, bool harmful,
+                               enum purpose purpose)
 {
     return ask(r, relations, ACTION_ARTEFACT_CONTENT, ARTEFACT_AVAILABLE, harmful, purpose);
 }
 
 /* Calls `f` with every combination there is. */
 static void enumerate(uint32_t role_sets_from, uint32_t role_sets_to,
-                      void (*f)(const struct principal *, const struct access *, enum verdict,
-                                enum role, enum purpose))
+                      void (*f)(const struct principal *, const struct access *,
+                                enum permission, enum role, enum purpose))
 {
     for (uint32_t roles = role_sets_from; roles < role_sets_to; roles++)
         for (uint32_t rel = 0; rel < RELATIONS_END; rel += 2)
@@ -66,7 +67,7 @@ static void enumerate(uint32_t role_sets_from, uint32_t role_sets_to,
                                            .purpose = (enum purpose)(bits / 2)};
                         enum role used = ROLE_COUNT;
                         enum purpose purpose = PURPOSE_COUNT;
-                        enum verdict v = permission_check(&p, &a, &used, &purpose);
+                        enum permission v = permission_check(&p, &a, &used, &purpose);
 
                         f(&p, &a, v, used, purpose);
                     }
@@ -80,8 +81,8 @@ static bool is_showing(enum action a)
 
 static unsigned long n_permitted;
 
-static void check_invariants(const struct principal *p, const struct access *a, enum verdict v,
-                             enum role used, enum purpose purpose)
+static void check_invariants(const struct principal *p, const struct access *a,
+                             enum permission v, enum role used, enum purpose purpose)
 {
     bool bound = (a->relations & (REL_CLAIMANT | REL_APPOINTEE | REL_REPRESENTATIVE)) != 0 ||
                  ((a->relations & REL_PARTY) != 0 && principal_has(p, ROLE_REPRESENTATIVE));
@@ -117,7 +118,7 @@ static void check_invariants(const struct principal *p, const struct access *a, 
         ck_abort_msg("consent is given by somebody else");
 }
 
-static void check_operator(const struct principal *p, const struct access *a, enum verdict v,
+static void check_operator(const struct principal *p, const struct access *a, enum permission v,
                            enum role used, enum purpose purpose)
 {
     (void)p, (void)a, (void)used, (void)purpose;
@@ -290,8 +291,8 @@ START_TEST(staff_and_their_purposes)
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         for (unsigned p = PURPOSE_NONE; p < PURPOSE_OWN; p++) {
-            enum verdict v = content(table[i].role, REL_ANY, false, (enum purpose)p);
-            enum verdict h = content(table[i].role, REL_ANY, true, (enum purpose)p);
+            enum permission v = content(table[i].role, REL_ANY, false, (enum purpose)p);
+            enum permission h = content(table[i].role, REL_ANY, true, (enum purpose)p);
 
             if (table[i].purposes == 0)
                 ck_assert_int_eq(v, DENY_ROLE);
@@ -369,8 +370,9 @@ START_TEST(lists_know_who_sees_harmful)
     for (unsigned r = 0; r < ROLE_COUNT; r++)
         for (uint32_t rel = 0; rel < RELATIONS_END; rel++) {
             struct principal p = with_role((enum role)r);
-            enum verdict v = ask((enum role)r, rel & ~(uint32_t)REL_UPLOADER,
-                                 ACTION_ARTEFACT_LIST, ARTEFACT_AVAILABLE, true, PURPOSE_NONE);
+            enum permission v =
+                ask((enum role)r, rel & ~(uint32_t)REL_UPLOADER, ACTION_ARTEFACT_LIST,
+                    ARTEFACT_AVAILABLE, true, PURPOSE_NONE);
 
             if ((rel & REL_UPLOADER) == 0)
                 ck_assert_int_eq(permission_sees_harmful(&p, rel), v == PERMIT);
