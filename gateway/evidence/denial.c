@@ -39,6 +39,31 @@ void denial_note(struct evidence *ev, json_t *entry)
         scribe_note(ev->scribe, entry);
 }
 
+struct commit_act {
+    json_t *entry;
+    struct ledger_ref ref;
+};
+
+static enum err commit_apply(struct commit_tx *tx, void *ctx)
+{
+    struct commit_act *act = ctx;
+    return ledger_append(tx, act->entry, &act->ref);
+}
+
+enum err denial_commit(struct evidence *ev, json_t *entry, uint64_t *index)
+{
+    struct commit_act act = {.entry = entry};
+    struct err_info why;
+    enum err e = evidence_commit(ev, commit_apply, &act, NULL);
+    *index = act.ref.index;
+    err_save(e, &why);
+    if (e == ERR_OK || e == ERR_UNAVAILABLE) /* it stands, or perhaps */
+        json_decref(entry);
+    else
+        scribe_note(ev->scribe, entry);
+    return e == ERR_OK ? ERR_OK : err_restore(&why);
+}
+
 void denial_flush(struct evidence *ev, bool all)
 {
     json_t *entries[FLUSH_BATCH];

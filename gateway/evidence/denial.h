@@ -16,6 +16,8 @@ json_t *denial_new(struct evidence *ev, const struct principal *p, const char *a
 json_t *denial_entry(struct evidence *ev, const struct principal *p, const char *action,
                      const char *reason);
 void denial_note(struct evidence *ev, json_t *entry); /* steals; NULL allowed */
+/* The same at once, for who is to have a receipt; an entry without an index is noted. */
+MUST_USE enum err denial_commit(struct evidence *ev, json_t *entry, uint64_t *index);
 /* Tells the log what was counted: of the windows that are over, or of all. */
 void denial_flush(struct evidence *ev, bool all);
 

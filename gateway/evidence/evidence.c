@@ -10,6 +10,7 @@
 #include "gateway/evidence/flood.h"
 #include "gateway/evidence/internal.h"
 #include "gateway/evidence/opener.h"
+#include "gateway/evidence/rescan.h"
 #include "gateway/evidence/resumable_internal.h"
 #include "gateway/evidence/running.h"
 #include "gateway/evidence/scribe.h"
@@ -90,6 +91,26 @@ static enum err text_copy(char *out, size_t cap, const char *text, const char *w
     return ERR_OK;
 }
 
+static enum err inspection_begin_due(struct evidence *ev)
+{
+    const struct evidence_parts *parts = &ev->parts;
+    struct rescan_parts needed = {
+        .db = parts->db,
+        .ledger = parts->ledger,
+        .committer = parts->committer,
+        .blobs = parts->blobs,
+        .keeper = parts->keeper,
+        .kinds = parts->kinds,
+        .inspectors = parts->inspectors,
+        .openers = ev->openers,
+        .intake_key = ev->intake_key,
+        .policy = ev->config.inspecting,
+        .intake_only = ev->config.intake_only,
+    };
+    bool wanted = ev->config.inspection && parts->inspectors;
+    return wanted ? rescan_start(&needed, &ev->rescan) : ERR_OK;
+}
+
 enum err evidence_new(const struct evidence_config *config, const struct evidence_parts *parts,
                       struct evidence **out)
 {
@@ -108,6 +129,7 @@ enum err evidence_new(const struct evidence_config *config, const struct evidenc
     TRY(parts_make(ev));
     if (ledger_health(parts->ledger) == ERR_OK)
         TRY(closing_crashed(ev));
+    TRY(inspection_begin_due(ev));
     *out = TAKE(ev);
     return ERR_OK;
 }
@@ -116,6 +138,7 @@ void evidence_free(struct evidence *ev)
 {
     if (!ev)
         return;
+    rescan_stop(ev->rescan);
     if (ev->scribe) {
         closing_ended(ev, true);
         denial_flush(ev, true);
@@ -233,6 +256,14 @@ void evidence_stats(struct evidence *ev, struct evidence_stats *out)
         .bytes_out = atomic_load(&ev->bytes_out),
         .scribe_dropped = scribe_dropped(ev->scribe),
     };
+    struct rescan_stats due = {.due = 0};
+    if (!ev->rescan || rescan_stats(ev->rescan, &due) != ERR_OK)
+        return;
+    out->inspections_due = due.due;
+    out->inspections_due_since = due.oldest;
+    out->inspected_later = due.done;
+    out->rescanned = due.rescanned;
+    out->rescan_found = due.found;
 }
 
 enum err evidence_health(struct evidence *ev)

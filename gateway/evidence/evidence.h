@@ -20,6 +20,13 @@ struct quota_limits { /* quota.h; 0: none */
     uint64_t person_bytes, person_artefacts, claim_bytes, claim_artefacts;
 };
 
+struct inspection_policy {
+    bool restrict_infected;        /* what is infected is kept, sealed and restricted */
+    unsigned interval_tolerance_s; /* a recording may be longer than its stated times by this */
+    unsigned retry_s, retry_max_s; /* after which what could not be inspected is tried again */
+    unsigned rescan_recent_s;      /* on new signatures: what came in so lately, again */
+};
+
 struct evidence_config {
     bool inspection; /* false: artefacts are available without having been looked at
                         (development) */
@@ -38,9 +45,11 @@ struct evidence_config {
     unsigned open_uploads_per_person;
     unsigned uploads_warm; /* unfinished ones that go on without being read back */
     struct quota_limits quota;
+    struct inspection_policy inspecting;
 };
 
 struct evidence; /* opaque beyond gateway/evidence/ */
+struct inspectors;
 
 struct evidence_parts {
     struct db_pool *db;
@@ -49,6 +58,7 @@ struct evidence_parts {
     struct blob_store *blobs;
     struct keeper *keeper;
     const struct kinds *kinds; /* borrowed for the life */
+    struct inspectors *inspectors; /* NULL: nothing is inspected here */
 };
 /* Borrows the parts. Closes the read sessions that a crash left open (their entries say so). */
 MUST_USE enum err evidence_new(const struct evidence_config *config,
@@ -72,6 +82,8 @@ MUST_USE enum err evidence_sweep(struct evidence *ev, size_t *removed);
 struct evidence_stats {
     uint64_t uploads_now, read_sessions_now, uploads_accepted, uploads_refused, bytes_in,
         bytes_out, scribe_dropped;
+    uint64_t inspections_due, inspected_later, rescanned, rescan_found;
+    int64_t inspections_due_since; /* micros; 0: none is due */
 };
 void evidence_stats(struct evidence *ev, struct evidence_stats *out);
 /* readyz: space below the reserve, keyring trouble */

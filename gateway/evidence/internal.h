@@ -17,6 +17,7 @@ struct share;
 struct flood;
 struct closings;
 struct resumable_table;
+struct rescan;
 
 struct evidence {
     struct evidence_config config;
@@ -39,6 +40,7 @@ struct evidence {
     struct closings *closings;
     struct resumable_table *resumables;
     int64_t parts_swept_ms; /* the tick's */
+    struct rescan *rescan;  /* inspects what is due; NULL without inspection */
 
     _Atomic uint64_t uploads_now, uploads_accepted, uploads_refused, bytes_in, bytes_out;
 };

@@ -25,7 +25,9 @@ struct sealer {
     struct checksum checksum;
     struct sniffer *sniffer;
     struct blob_writer *blob; /* borrowed; NULL: hash only */
-    uint8_t *sealed;          /* SEALED_BLOCK_MAX */
+    seal_tap tap;             /* may be NULL */
+    void *tap_ctx;
+    uint8_t *sealed; /* SEALED_BLOCK_MAX */
     size_t sealed_len;
     uint64_t size, sealed_size;
     uint64_t aside_at; /* bytes past which a worker is worth its start */
@@ -169,6 +171,7 @@ static void sealer_wipe(struct sealer *s)
     sodium_memzero(s->head, s->head_len);
     age_stream_forget(s->stream);
     s->blob = NULL;
+    s->tap = NULL;
 }
 
 void sealer_give(struct sealer *s)
@@ -197,6 +200,8 @@ void sealer_give(struct sealer *s)
 static enum err seal_block(struct sealer *s, const struct block *b)
 {
     TRY(sha256_update(&s->plain, b->bytes, b->len));
+    if (s->tap)
+        s->tap(s->tap_ctx, b->bytes, b->len);
     if (!s->blob)
         return ERR_OK;
     size_t at = 0;
@@ -285,6 +290,7 @@ static void counters_begin(struct sealer *s, struct blob_writer *blob, uint64_t 
 {
     assert(!s->aside);
     s->blob = blob;
+    s->tap = NULL;
     s->size = chunks * AGE_CHUNK_SIZE;
     s->sealed_size = chunks > 0 ? age_chunk_offset(chunks) : 0;
     s->aside_at = s->size + SEAL_ASIDE;
@@ -318,6 +324,13 @@ static enum err block_full(struct sealer *s)
     TRY(seal_block(s, s->current));
     s->current->len = 0;
     return ERR_OK;
+}
+
+void sealer_tap(struct sealer *s, seal_tap tap, void *ctx)
+{
+    assert(s->current->len == 0 && !s->aside);
+    s->tap = tap;
+    s->tap_ctx = ctx;
 }
 
 enum err seal_write(struct sealer *s, const void *data, size_t len)
@@ -383,6 +396,7 @@ enum err seal_rest(struct sealer *s, struct seal_state *out, struct buf *tail)
     if (s->aside)
         TRY(worker_wait(s, 0));
     worker_stop(s);
+    s->tap = NULL; /* not the whole will pass here */
     size_t kept = kept_back(s->current->len);
     struct block whole = {.bytes = s->current->bytes, .len = s->current->len - kept};
     if (whole.len > 0)

@@ -41,6 +41,10 @@ void sealer_give(struct sealer *s); /* NULL allowed; stops a worker, wipes */
  * nonce are copied. */
 MUST_USE enum err seal_begin(struct sealer *s, const uint8_t key[AGE_PAYLOAD_KEY_SIZE],
                              const uint8_t nonce[AGE_NONCE_SIZE], struct blob_writer *blob);
+/* Each block is shown to `tap` as well, in order, on whichever thread works on it. Right after
+ * seal_begin or seal_resume, which forget it; until seal_rest or sealer_give. */
+typedef void (*seal_tap)(void *ctx, const void *data, size_t len);
+void sealer_tap(struct sealer *s, seal_tap tap, void *ctx);
 MUST_USE enum err seal_write(struct sealer *s, const void *data, size_t len);
 /* Seals the final chunk, waits for the worker. The blob is complete but not flushed. */
 MUST_USE enum err seal_finish(struct sealer *s, struct sealed *out);

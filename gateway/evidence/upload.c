@@ -40,18 +40,18 @@ static void artefact_classify(struct upload *u)
 /* Fresh file key, nonce and payload key; the payload key stays inside the sealer. */
 static enum err sealing_start(struct upload *u)
 {
-    uint8_t nonce[AGE_NONCE_SIZE], payload_key[AGE_PAYLOAD_KEY_SIZE];
+    uint8_t payload_key[AGE_PAYLOAD_KEY_SIZE];
     TRY(sealer_take(u->ev->sealers, &u->sealer));
     if (u->repeat)
         return seal_begin(u->sealer, NULL, NULL, NULL);
     TRY(key_slab_take(u->ev->keys, &u->file_key));
-    randombytes_buf(u->file_key, AGE_FILE_KEY_SIZE);
-    randombytes_buf(nonce, sizeof(nonce));
+    const uint8_t *nonce = u->file_key + REST_NONCE;
+    randombytes_buf(u->file_key, REST_TAIL);
     TRY(blob_begin(u->ev->parts.blobs, &u->artefact.id, &u->blob));
-    TRY(age_payload_key(u->file_key, nonce, payload_key));
+    TRY(age_payload_key(u->file_key + REST_KEY, nonce, payload_key));
     enum err e = seal_begin(u->sealer, payload_key, nonce, u->blob);
     sodium_memzero(payload_key, sizeof(payload_key));
-    return e;
+    return e == ERR_OK ? inspecting_watch(u) : e;
 }
 
 /* What a form has not said of a recording, it may say behind the file. */
@@ -117,7 +117,11 @@ static void note_refused(struct upload *u, enum refusal why)
         json_put_int(entry, "size", (json_int_t)u->sealed.size);
         entry_hex(entry, "sha256", u->sealed.sha256);
     }
-    denial_note(u->ev, entry);
+    inspecting_entry(u, entry);
+    if (why == REFUSAL_CONTAINS_VIRUS)
+        u->refusal_logged = denial_commit(u->ev, entry, &u->refusal_entry) == ERR_OK;
+    else
+        denial_note(u->ev, entry);
 }
 
 enum err upload_refused(struct upload *u, enum err e)
@@ -369,14 +373,28 @@ static enum err finish_checked(struct upload *u, struct upload_result *out)
     TRY(seal_finish(u->sealer, &u->sealed));
     u->finished = true;
     TRY(bytes_check(u));
+    TRY(inspecting_verdict(u));
     return u->repeat ? upload_answer_again(u, out) : upload_store(u, out);
+}
+
+/* Of a refusal that somebody may have to answer for later, the sender gets the proof. */
+static enum err refusal_receipt(struct upload *u, enum err e, struct upload_result *out)
+{
+    struct err_info why;
+    if (!u->refusal_logged)
+        return e;
+    err_save(e, &why);
+    buf_init(&out->receipt, RECEIPT_MAX);
+    if (evidence_receipt(u->ev, u->refusal_entry, &out->receipt) != ERR_OK)
+        buf_clear(&out->receipt);
+    return err_restore(&why);
 }
 
 enum err upload_finish(struct upload *u, struct upload_result *out)
 {
     enum err e = finish_checked(u, out);
     if (e != ERR_OK)
-        return upload_refused(u, e);
+        return refusal_receipt(u, upload_refused(u, e), out);
     u->told = true;
     buf_init(&out->receipt, RECEIPT_MAX);
     return evidence_receipt(u->ev, out->artefact.ledger_index, &out->receipt);
@@ -388,6 +406,7 @@ void upload_free(struct upload *u)
         return;
     note_broken(u);
     sealer_give(u->sealer);
+    inspecting_free(u); /* nothing is tapped any more */
     blob_writer_free(u->blob); /* unpublished: discarded, but for a part */
     if (u->file_key)
         key_slab_give(u->ev->keys, u->file_key);

@@ -157,7 +157,8 @@ enum err upload_check_quota(struct upload *u, struct db *db, uint64_t size)
 enum err upload_check_bytes_type(struct upload *u)
 {
     u->sniffed = true;
-    TRY(seal_sniff(u->sealer, u->artefact.media_type));
+    if (!u->artefact.media_type[0]) /* the inspection may have asked before */
+        TRY(seal_sniff(u->sealer, u->artefact.media_type));
     return upload_check_known_type(u);
 }
 _Static_assert((int)SNIFF_TYPE_MAX == (int)MEDIA_TYPE_MAX, "a sniffed type fits a record");

@@ -118,15 +118,10 @@ static enum err status_decide(struct upload *u, struct db *db)
     enum recording_verdict verdict;
     struct artefact_record *a = &u->artefact;
     TRY(upload_check_recording(u, db, &verdict));
-    a->status = ARTEFACT_AVAILABLE;
-    a->status_reason[0] = 0;
-    if (u->ev->config.inspection) {
+    inspecting_status(u, a);
+    if (verdict == RECORDING_QUARANTINED && a->status != ARTEFACT_RESTRICTED) {
         a->status = ARTEFACT_QUARANTINED;
-        (void)snprintf(a->status_reason, sizeof(a->status_reason), "not-inspected");
-    }
-    if (verdict == RECORDING_QUARANTINED) {
-        a->status = ARTEFACT_QUARANTINED;
-        (void)snprintf(a->status_reason, sizeof(a->status_reason), "recording-no-notice");
+        (void)snprintf(a->status_reason, sizeof(a->status_reason), STATUS_REASON_NO_NOTICE);
     }
     return ERR_OK;
 }
@@ -147,6 +142,7 @@ static enum err upload_log(struct upload *u, struct commit_tx *tx)
         uuid_format(&u->rq.assessment, id);
         json_put_text(entry, "assessment", id);
     }
+    inspecting_entry(u, entry);
     if (!uuid_is_nil(&u->session))
         entry_upload(entry, &u->session);
     struct ledger_ref ref;
@@ -180,6 +176,7 @@ static enum err store_new(struct upload *u, struct commit_tx *tx)
     TRY(upload_log(u, tx));
     TRY(artefact_insert(db, a));
     TRY(header_put(db, &a->id, u->key_id, u->header.data, u->header.len));
+    TRY(inspecting_store(u, db));
     struct link_record link = {
         .artefact = a->id, .claim = a->claim, .by = a->uploader, .created_at = a->received_at};
     return link_insert(db, &link);
@@ -234,6 +231,7 @@ enum err upload_store(struct upload *u, struct upload_result *out)
         blob_publish_as(u->blob, &u->artefact.id);
     }
     struct uuid blob = u->artefact.id;
+    TRY(inspecting_seal(u));
     TRY(header_make(u));
     TRY(blob_flush(u->blob));
     TRY(evidence_commit(u->ev, upload_apply, u, u->blob));

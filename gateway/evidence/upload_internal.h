@@ -9,6 +9,7 @@
 
 #include "gateway/evidence/choice.h"
 #include "gateway/evidence/duplicate.h"
+#include "gateway/evidence/inspecting.h"
 #include "gateway/evidence/internal.h"
 #include "gateway/evidence/running.h"
 #include "gateway/evidence/seal.h"
@@ -39,6 +40,9 @@ struct upload {
     struct sealer *sealer;
     struct blob_writer *blob;
     struct sealed sealed;
+    struct inspecting *inspecting; /* NULL: it is not inspected */
+    bool refusal_logged;           /* as an entry of its own, that has a receipt */
+    uint64_t refusal_entry;
     bool is_duplicate; /* found in the commit: nothing is stored, `artefact` is that one */
     struct duplicate duplicate;
     struct buf header;

@@ -113,6 +113,7 @@ enum err upload_resume(struct upload *u, const struct upload_record *r,
     u->artefact.size = r->offset;
     u->room_at += r->offset;
     TRY(sealing_resume(u, &plain, m));
+    TRY(r->chunks == 0 ? inspecting_watch(u) : inspecting_later(u, &r->part));
     return tail > 0 ? seal_write(u->sealer, plain.data + REST_TAIL, tail) : ERR_OK;
 }
 

@@ -55,16 +55,47 @@ static enum err unwrap(const struct service *s, const void *header, size_t len,
     return err_set(ERR_NOT_FOUND, "the header is for none of the service keys held here");
 }
 
+/* What is opened for whom: a reader gets what is available; the safe view may also be of what is
+ * infected; and what is inspected need not be available yet. */
+static const struct opening_action {
+    const char *action;
+    const char *statuses[4];
+} OPENINGS[] = {
+    {"read.opened", {"available"}},
+    {"view.opened", {"available", "restricted"}},
+    {"inspection.opened", {"available", "quarantined", "could_not_scan"}},
+};
+
+static const struct opening_action *opening_of(const char *action)
+{
+    for (size_t i = 0; i < ARRAY_LEN(OPENINGS); i++) {
+        if (strcmp(OPENINGS[i].action, action) == 0)
+            return &OPENINGS[i];
+    }
+    return NULL;
+}
+
+static bool is_among(const char *const statuses[4], const char *status)
+{
+    for (size_t i = 0; i < 4 && statuses[i] != NULL; i++) {
+        if (strcmp(statuses[i], status) == 0)
+            return true;
+    }
+    return false;
+}
+
 static enum err permits_opening(const struct warrant *w, const struct uuid *artefact,
                                 unsigned session_s)
 {
-    if (strcmp(w->action, "read.opened") != 0)
+    const struct opening_action *opening = opening_of(w->action);
+
+    if (opening == NULL)
         return err_set(ERR_DENIED, "the receipt is not of an opening");
     if (!w->has_artefact || !uuid_equal(&w->artefact, artefact))
         return err_set(ERR_DENIED, "the receipt is of another artefact");
     if (!w->has_actor || !w->has_purpose)
         return err_set(ERR_DENIED, "the receipt's entry lacks its actor or purpose");
-    if (strcmp(w->status, "available") != 0)
+    if (!is_among(opening->statuses, w->status))
         return err_set(ERR_DENIED, "the artefact was not available when the entry was made");
     return warrant_in_time(w, session_s);
 }
