@@ -2,6 +2,7 @@
 """An upload that did not arrive is never silent: whoever sent it finds it in the claim's history, and
 nobody else does."""
 
+import base64
 import json
 import sqlite3
 import time
@@ -137,6 +138,26 @@ class Broken(GatewayTest):
         self.broken("bea", 20)
         time.sleep(0.3)
         self.assertEqual(len(self.logged()), 20)
+
+    def test_unfinished_uploads_over_several_requests(self):
+        """What a resumable upload did is its owner's to see, too, until it is evidence."""
+        told = base64.b64encode
+        words = ",".join((f"claim {told(self.claim.encode()).decode()}",
+                          f"kind {told(b'further_evidence').decode()}"))
+        ada, headers = self.tokens["ada"], {"Tus-Resumable": "1.0.0"}
+        made = self.expect(self.gw.request("POST", "/v1/uploads", ada, b"", {
+            **headers, "Upload-Length": "1000", "Upload-Metadata": words}), 201)
+        at = made.headers["Location"]
+        self.expect(self.gw.request("PATCH", at, ada, b"%PDF-1.7", {
+            **headers, "Upload-Offset": "0",
+            "Content-Type": "application/offset+octet-stream"}), 204)
+        self.expect(self.gw.request("DELETE", at, ada, None, headers), 204)
+        seen = [e for e in self.history("ada") if e["event"].startswith("upload.")]
+        self.assertEqual([e["event"] for e in seen], ["upload.started", "upload.terminated"])
+        self.assertEqual({e["upload"] for e in seen}, {at.rpartition("/")[2]})
+        for other in ("carl", "rupa", "morgan", "audrey"):
+            self.assertNotIn("upload.", json.dumps(self.history(other)), other)
+        self.assertEqual(self.broken("ada"), [])
 
     def break_off_quickly(self, subject):
         with self.gw.socket() as s:
