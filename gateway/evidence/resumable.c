@@ -49,6 +49,16 @@ enum err resumable_find(struct evidence *ev, const struct principal *p, const st
     return e;
 }
 
+enum err resumable_look(struct evidence *ev, const struct principal *p, const struct uuid *id,
+                        struct resumable_view *out)
+{
+    AUTO_CLEAR(row_clear) struct row row;
+    memset(out, 0, sizeof(*out));
+    TRY(row_find(ev, p, id, &row));
+    row_view(&row, out);
+    return row_is_there(&row.record);
+}
+
 /* --- the answer to the last request, again ------------------------------------------------ */
 
 /* What a repeated upload_begin asks. */

@@ -67,6 +67,9 @@ MUST_USE enum err resumable_create(struct evidence *ev, const struct principal *
  * filled also with REFUSAL_UPLOAD_GONE: how it ended. */
 MUST_USE enum err resumable_find(struct evidence *ev, const struct principal *p,
                                  const struct uuid *id, struct resumable_view *out);
+/* The same without disturbing anybody: what a writer has not made durable yet is not counted. */
+MUST_USE enum err resumable_look(struct evidence *ev, const struct principal *p,
+                                 const struct uuid *id, struct resumable_view *out);
 /* Of a FINISHED one: its artefact and receipt (cleared by the caller). ERR_NOT_FOUND: not yet.
  */
 MUST_USE enum err resumable_result(struct evidence *ev, const struct principal *p,

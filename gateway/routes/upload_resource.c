@@ -160,11 +160,14 @@ static enum err remove_run(struct upload_call *c)
     return c->protocol->remove(c);
 }
 
-/* For people and programs that want their receipt; an upload that has ended says why. */
+/* For people and programs that want their receipt; an upload that has ended says why. Whoever
+ * speaks a protocol may want to go on from here: then a writer lets go, as for HEAD. Others
+ * only look. */
 static enum err read_run(struct upload_call *c)
 {
     struct api_trouble t;
-    enum err e = upload_find(c);
+    enum err e = c->protocol ? upload_find(c)
+                             : resumable_look(evidence_of(c), &c->caller, &c->id, &c->view);
     if (e == ERR_OK)
         e = upload_fetch(c);
     if (e == ERR_REFUSED && err_detail(e) == REFUSAL_UPLOAD_GONE && upload_is_found(c)) {

@@ -316,6 +316,17 @@ class Breaks(Client):
         self.assertEqual(second.requests(), [("HEAD", 200), ("PATCH", 204)])
         self.assertGreater(self.resumed_at(second), 0)
 
+    def test_somebody_looks_while_it_comes(self):
+        """Who only looks does not get in the way of who sends."""
+        self.wire.hold_after(MIB)
+        driver = self.start()
+        url = driver.until("created")["url"]
+        self.wire.await_hold()
+        self.assertEqual(self.expect(self.upload(url), 200).json["upload"]["state"], "open")
+        self.wire.release()
+        self.arrived(driver.until("done")["url"])
+        self.assertEqual(driver.requests(), [("POST", 201), ("PATCH", 204)])
+
     def test_the_last_answer_is_lost(self):
         driver = self.start({"chunkSize": MIB}, hold="PATCH 3")
         url = driver.until("created")["url"]

@@ -52,6 +52,30 @@ START_TEST(who_asks_takes_over)
 }
 END_TEST
 
+START_TEST(who_only_looks_disturbs_nobody)
+{
+    struct world w = {.tiny = NULL};
+    world_make(&w, NULL);
+    struct principal ada = claimant("ada"), eve = claimant("eve");
+    struct uuid claim = world_claim(&w, "ada");
+    struct resumable_request rq = session_request(&claim, 400000);
+    struct uuid id = session_begin(&w, &ada, &rq);
+    struct resumable_view view;
+    struct attempt a;
+    attempt_open(&w, &ada, &id, 0, &a);
+    ok(text_write(a.writer, 0, 150000));
+    ok(resumable_look(w.ev, &ada, &id, &view));
+    ck_assert_uint_eq(view.record.offset, 0); /* not at rest yet */
+    refused(REFUSAL_NOT_FOUND, resumable_look(w.ev, &eve, &id, &view));
+    ok(text_write(a.writer, 150000, 400000));
+    ok(attempt_close(&a));
+    ck_became_evidence(&w, &ada, &a.sent, 400000);
+    ok(resumable_look(w.ev, &ada, &id, &view));
+    ck_assert_int_eq(view.record.state, UPLOAD_FINISHED);
+    world_end(&w);
+}
+END_TEST
+
 START_TEST(who_opens_takes_over)
 {
     struct world w = {.tiny = NULL};
@@ -199,7 +223,8 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN("evidence/resumable_takeover", who_asks_takes_over, who_opens_takes_over,
+    return SUITE_RUN("evidence/resumable_takeover", who_asks_takes_over,
+                     who_only_looks_disturbs_nobody, who_opens_takes_over,
                      a_writer_that_was_refused_is_no_hindrance,
                      a_crowd_of_writers_brings_it_in_once);
 }
