@@ -117,22 +117,14 @@ json_t *view_artefact_whole(const struct artefact_view *v)
     return o;
 }
 
-json_t *view_artefact_sent(const struct artefact_record *a)
-{
-    json_t *o = view_artefact(a, true), *links = json_array();
-    append_link(links, &a->claim, "", a->received_at);
-    json_put(o, "links", links);
-    return o;
-}
-
 json_t *view_upload(const struct upload_result *r)
 {
-    if (!r->duplicate)
-        return view_artefact_sent(&r->artefact);
-    json_t *o = view_artefact(&r->artefact, !r->others), *links = json_array();
-    append_link(links, &r->artefact.claim, "", r->linked_at);
+    const struct artefact_record *a = &r->artefact;
+    json_t *o = view_artefact(a, !r->others), *links = json_array();
+    append_link(links, &a->claim, "", r->duplicate ? r->linked_at : a->received_at);
     json_put(o, "links", links);
-    view_put_id(o, "duplicate_of", &r->artefact.id);
+    if (r->duplicate)
+        view_put_id(o, "duplicate_of", &a->id);
     return o;
 }
 

@@ -14,9 +14,7 @@ json_t *view_claim(const struct claim_view *v);
 json_t *view_artefact(const struct artefact_record *a, bool mine); /* without links */
 json_t *view_artefact_whole(const struct artefact_view *v);
 /* What the sender is answered about what was just committed: one link, to the claim it went to.
- */
-json_t *view_artefact_sent(const struct artefact_record *a);
-/* The same of a whole upload: where it repeats one that is there, "duplicate_of" says which. */
+ * Where it repeats an artefact that is there, that one, and "duplicate_of" says so. */
 json_t *view_upload(const struct upload_result *r);
 json_t *view_assessment(const struct assessment_view *v, const struct principal *p);
 json_t *view_assessment_new(const struct assessment_record *a);
