@@ -220,6 +220,8 @@ static void problem_of_refusal(struct upload_call *c, enum refusal r, const char
     } else if (r == REFUSAL_UPLOAD_GONE && c->draft->gone_is_unknown) {
         api_problem(c->x, refuse(REFUSAL_NOT_FOUND));
     } else {
+        if (r == REFUSAL_FILE_TOO_LARGE)
+            reply_limit(c);
         api_problem(c->x, refuse_because(r, "%s", words));
     }
 }

@@ -146,7 +146,7 @@ static void tus_problem(struct upload_call *c, enum err e)
         t.status = 460;
         t.name = "checksum-mismatch";
     }
-    if (t.status == 503 && strcmp(http_route_of(c->x)->method, "HEAD") == 0) {
+    if (t.status >= 500 && strcmp(http_route_of(c->x)->method, "HEAD") == 0) {
         t.status = 423;
         http_reply_header(c->x, "Retry-After", "5");
     }

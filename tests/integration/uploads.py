@@ -3,6 +3,7 @@ by header; what their tests share."""
 
 import base64
 import email.utils
+import pathlib
 import re
 import socket
 import time
@@ -110,6 +111,21 @@ class UploadTest(GatewayTest):
         head += [f"{k}: {v}" for k, v in headers.items()]
         s.sendall("\r\n".join([*head, "", ""]).encode() + body)
         return s
+
+    def await_read(self, s):
+        """Until the server has taken from its kernel what was sent on s."""
+        server, client = (f"{port:04X}" for port in (self.gw.port, s.getsockname()[1]))
+
+        def waiting():
+            """What the client's kernel has not sent, and what the server's holds unread."""
+            for line in pathlib.Path("/proc/net/tcp").read_text().split("\n")[1:]:
+                fields = line.split()
+                if len(fields) > 4:
+                    ends = tuple(f.split(":")[1] for f in fields[1:3])
+                    if ends in ((client, server), (server, client)):
+                        yield int(fields[4].split(":")[ends == (server, client)], 16)
+        self.eventually(lambda: list(waiting()), [0, 0])
+        time.sleep(0.2)
 
     @staticmethod
     def reset(s):
