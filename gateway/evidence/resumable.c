@@ -61,40 +61,38 @@ enum err resumable_look(struct evidence *ev, const struct principal *p, const st
 
 /* --- the answer to the last request, again ------------------------------------------------ */
 
-/* What a repeated upload_begin asks. */
-static enum err may_be_told(struct evidence *ev, const struct principal *p,
-                            const struct row *row, struct db *db)
-{
-    struct claim_record claim;
-    (void)ev;
-    return authority_claim(db, &row->record.claim, p, ACTION_ARTEFACT_CREATE, &claim, NULL,
-                           NULL);
-}
-
 static enum err artefact_again(struct db *db, const struct principal *p, const struct row *row,
                                struct upload_result *out)
 {
     const struct upload_record *r = &row->record;
     struct duplicate d;
-    if (!row_is_duplicate(r, &d.entry))
+    uint64_t entry = 0;
+    if (!row_is_duplicate(r, &entry))
         return artefact_find(db, &r->artefact, &out->artefact);
-    uint64_t entry = d.entry;
     TRY(duplicate_again(db, p, &r->artefact, &r->claim, &d));
     out->artefact = d.artefact;
-    out->artefact.ledger_index = entry;
+    out->artefact.ledger_index = entry; /* of its own: the first one names who sent that */
     out->duplicate = true;
     out->others = !person_is(&d.artefact.uploader, p);
     out->linked_at = d.linked_at;
     return ERR_OK;
 }
 
+/* To whom a repeated upload_begin would give it. */
+static enum err read_again(struct evidence *ev, const struct principal *p,
+                           const struct row *row, struct upload_result *out)
+{
+    AUTO(db_read_end) struct db *db = NULL;
+    struct claim_record claim;
+    TRY(db_read_begin(ev->parts.db, &db));
+    TRY(authority_claim(db, &row->record.claim, p, ACTION_ARTEFACT_CREATE, &claim, NULL, NULL));
+    return artefact_again(db, p, row, out);
+}
+
 enum err give_again(struct evidence *ev, const struct principal *p, const struct row *row,
                     struct upload_result *out)
 {
-    AUTO(db_read_end) struct db *db = NULL;
-    TRY(db_read_begin(ev->parts.db, &db));
-    TRY(may_be_told(ev, p, row, db));
-    TRY(artefact_again(db, p, row, out));
+    TRY(read_again(ev, p, row, out));
     out->repeated = true;
     return evidence_receipt(ev, out->artefact.ledger_index, &out->receipt);
 }

@@ -14,6 +14,7 @@
 #include "gateway/evidence/opener.h"
 
 #include <sodium.h>
+#include <stdio.h>
 
 /* --- reading back ------------------------------------------------------------------------- */
 
@@ -168,6 +169,7 @@ static enum err seal_anew(struct evidence *ev, struct row *row, const struct buf
 static enum err give_up(struct evidence *ev, struct row *row)
 {
     log_event(LOG_WARN, "upload.not_resumable", log_str("why", "its rest does not open"));
+    (void)snprintf(row->record.reason, sizeof(row->record.reason), "trouble");
     TRY(row_end(ev, row, UPLOAD_FAILED, "upload.broken", NULL));
     return refuse(REFUSAL_UPLOAD_GONE);
 }

@@ -267,9 +267,11 @@ enum err row_end(struct evidence *ev, struct row *row, enum upload_state to, con
     struct ending ending = {.record = row->record, .from = row->record.state};
     ending.record.state = to;
     ending.record.updated_at = clock_now();
-    if (action && !row->record.is_part) /* a part's beginning had none either */
-        entry = ending.entry =
-            row_entry(ev, row, action, p, p ? denial_role(p) : ROLE_CLAIMANT);
+    if (action && !row->record.is_part) { /* a part's beginning had none either */
+        entry = row_entry(ev, row, action, p, p ? denial_role(p) : ROLE_CLAIMANT);
+        json_put_int(entry, "size", (json_int_t)row->record.offset);
+        ending.entry = entry;
+    }
     TRY(entry ? evidence_commit(ev, end_apply, &ending, NULL)
               : evidence_keep(ev, end_apply, &ending));
     row->record = ending.record;

@@ -15,21 +15,22 @@ enum {
 
 /* --- expiry ------------------------------------------------------------------------------- */
 
-static enum err expire_held(struct evidence *ev, const struct uuid *id)
+static enum err expire_held(struct evidence *ev, struct held *h)
 {
     AUTO_CLEAR(row_clear) struct row row;
-    TRY(row_get(ev, id, &row));
-    bool due = row_is_unfinished(&row.record) && row.record.expires_at <= clock_now();
-    return due ? row_end(ev, &row, UPLOAD_EXPIRED, "upload.expired", NULL) : ERR_OK;
+    TRY(row_get(ev, &h->id, &row));
+    if (!row_is_unfinished(&row.record) || row.record.expires_at > clock_now())
+        return ERR_OK; /* somebody came back meanwhile */
+    held_forget(h);
+    return row_end(ev, &row, UPLOAD_EXPIRED, "upload.expired", NULL);
 }
 
 static enum err expire(struct evidence *ev, const struct uuid *id)
 {
     struct held *h = held_take_idle(ev->resumables, id);
     if (!h)
-        return ERR_OK; /* somebody is at it: they came back */
-    enum err e = expire_held(ev, id);
-    held_forget(h);
+        return ERR_OK; /* somebody is at it */
+    enum err e = expire_held(ev, h);
     held_leave(ev->resumables, h);
     return e;
 }
