@@ -8,6 +8,7 @@
 #include "gateway/cli.h"
 #include "gateway/commands.h"
 #include "gateway/dev_ca.h"
+#include "gateway/inspect/clamd.h"
 #include "gateway/keeper/keeper.h"
 #include "gateway/keeper/keyring.h"
 #include "storage/blob.h"
@@ -27,10 +28,12 @@
 #define DEV_CLIENT_URI "urn:evidence-gateway:dev:"
 #define RECOVERY_FILE "offline/recovery.identity"
 
-enum { CONFIG_TEXT_MAX = 256 * 1024, NAMES_MAX = 256 };
+enum { CONFIG_TEXT_MAX = 256 * 1024, NAMES_MAX = 256, CLAMD_WAIT_MS = 5000 };
 
 struct init {
     const char *dir, *log_name;
+    const char *clamd; /* its socket; "none"; NULL: where Debian has it, if it answers there */
+    char uninspected[ERR_MESSAGE_MAX]; /* why inspection is off; "": it is on */
     struct config *config;
     char host[CONFIG_HOST_SIZE];
     struct dev_ca ca;
@@ -245,13 +248,14 @@ static enum err certificates_set(struct config *c)
     return ERR_OK;
 }
 
-static enum err config_fill(struct config *c, const char *listen, const char *ops_listen)
+static enum err config_fill(struct config *c, const char *listen, const char *ops_listen,
+                            bool inspected)
 {
     TRY(config_set(&c->server.listen, listen));
     TRY(config_set(&c->server.ops_listen, ops_listen));
     TRY(config_set(&c->server.client_ca_file, "ca.pem"));
     TRY(config_set(&c->server.client_crl_file, "tls/crl.pem"));
-    c->policy.inspection = false;
+    c->policy.inspection = inspected;
     c->policy.assessors_any_claim = true;
     c->development_issuer.enabled = true;
     TRY(issuers_set(c));
@@ -275,7 +279,8 @@ static enum err configuration_make(struct init *in)
     struct path p = in_dir(in, "gateway.conf");
 
     buf_init(&text, CONFIG_TEXT_MAX);
-    TRY(config_print(in->config, remarks, ARRAY_LEN(remarks), &text));
+    size_t from = in->uninspected[0] ? 0 : 1; /* the first is about inspection that is off */
+    TRY(config_print(in->config, remarks + from, ARRAY_LEN(remarks) - from, &text));
     return file_create(p.text, 0600, text.data, text.len);
 }
 
@@ -342,18 +347,58 @@ static int steps_run(struct init *in)
     return EXIT_GOOD;
 }
 
+#define GET_CLAMD                                                                              \
+    ".\n  To have it: apt-get install clamav-daemon, set AlertExceedsMax yes in its\n"         \
+    "  /etc/clamav/clamd.conf, start it, and make the set-up again, or set\n"                  \
+    "  policy.inspection = true in gateway.conf.\n"
+
 static void advice(const struct init *in)
 {
-    (void)printf("\nTake %s/" RECOVERY_FILE
-                 " away from this machine now: whoever holds it can open every\n"
-                 "artefact with the ordinary age command, and without it nobody can when the "
-                 "service keys are lost.\n\n"
-                 "This set-up is for development: artefacts are not inspected, and the "
-                 "development issuer is on.\n\n"
-                 "  " PROGRAM " serve --config %s/gateway.conf\n"
-                 "  " PROGRAM
-                 " token --config %s/gateway.conf --role claimant --subject alice\n",
-                 in->dir, in->dir, in->dir);
+    (void)printf(
+        "\nTake %s/" RECOVERY_FILE
+        " away from this machine now: whoever holds it can open every\n"
+        "artefact with the ordinary age command, and without it nobody can when the "
+        "service keys are lost.\n\n"
+        "This set-up is for development: %s, and the development issuer is on.\n%s%s%s\n"
+        "  " PROGRAM " serve --config %s/gateway.conf\n"
+        "  " PROGRAM " token --config %s/gateway.conf --role claimant --subject alice\n",
+        in->dir, in->uninspected[0] ? "ARTEFACTS ARE NOT INSPECTED" : "artefacts are inspected",
+        in->uninspected[0] ? "WARNING: inspection is off: " : "", in->uninspected,
+        in->uninspected[0] ? GET_CLAMD : "", in->dir, in->dir);
+}
+
+/* Whether what is inspected could come out clean here. */
+static enum err scanner_try(const char *socket)
+{
+    struct clamd_about about;
+    struct clamd_behaviour behaviour;
+
+    TRY(clamd_version(socket, CLAMD_WAIT_MS, &about, NULL));
+    TRY(clamd_probe(socket, CLAMD_WAIT_MS, &behaviour));
+    if (!behaviour.detects)
+        return err_set(ERR_UNAVAILABLE, "clamd has no signatures");
+    if (!behaviour.tells_limits)
+        return err_set(ERR_UNAVAILABLE,
+                       "clamd answers OK for what it gave up on: set AlertExceedsMax yes");
+    return ERR_OK;
+}
+
+/* A scanner that was asked for has to be there; one that was not may be missing. */
+static enum err scanner_find(struct init *in)
+{
+    struct config *c = in->config;
+
+    if (in->clamd && strcmp(in->clamd, "none") == 0) {
+        (void)snprintf(in->uninspected, sizeof(in->uninspected), "--clamd none");
+        return ERR_OK;
+    }
+    if (in->clamd)
+        TRY(config_set(&c->inspection.clamd_socket, in->clamd));
+    enum err e = scanner_try(c->inspection.clamd_socket);
+    if (e == ERR_OK || in->clamd)
+        return e;
+    (void)snprintf(in->uninspected, sizeof(in->uninspected), "%s", err_message(e));
+    return ERR_OK;
 }
 
 static int init_run(struct init *in, const char *listen, const char *ops_listen)
@@ -363,7 +408,9 @@ static int init_run(struct init *in, const char *listen, const char *ops_listen)
     if (e == ERR_OK && in->log_name)
         e = config_set(&in->config->keeper.log_name, in->log_name);
     if (e == ERR_OK)
-        e = config_fill(in->config, listen, ops_listen);
+        e = scanner_find(in);
+    if (e == ERR_OK)
+        e = config_fill(in->config, listen, ops_listen, !in->uninspected[0]);
     if (e == ERR_DENIED) {
         cli_error("init", "listeners must be loopback addresses: init makes a development "
                           "set-up with its own issuer");
@@ -399,6 +446,11 @@ int cmd_init(int argc, char **argv)
          CLI_TEXT, false, &listen},
         {"ops-listen", "ADDR:PORT", "health and metrics (127.0.0.1:8444)", CLI_TEXT, false,
          &ops_listen},
+        {"clamd", "SOCKET",
+         "where clamd answers; \"none\": without inspection. Default: /run/clamav/clamd.ctl, "
+         "if "
+         "one answers there",
+         CLI_TEXT, false, &in.clamd},
         {"log-name", "NAME",
          "the log's name, for ever part of its receipts: one of your own domain", CLI_TEXT,
          false, &in.log_name},

@@ -14,6 +14,8 @@
 #include "gateway/commands.h"
 #include "gateway/evidence/evidence.h"
 #include "gateway/http/server.h"
+#include "gateway/inspect/inspection.h"
+#include "gateway/program.h"
 #include "gateway/routes/api.h"
 #include "gateway/routes/ops.h"
 #include "gateway/serve_ops.h"
@@ -36,6 +38,7 @@ struct gateway {
     struct config *config;
     struct setup *setup;
     struct keeper *keeper;
+    struct inspectors *inspectors; /* NULL: inspection is off */
     struct kinds kinds;
     struct blob_store *blobs;
     struct db_pool *db;
@@ -71,7 +74,8 @@ static enum err settings_read(struct gateway *g, const char *path, bool intake_o
     return ERR_OK;
 }
 
-/* The front's connection cap is held below the descriptor limit: as high as the system lets us. */
+/* The front's connection cap is held below the descriptor limit: as high as the system lets us.
+ */
 static void descriptors_raise(void)
 {
     struct rlimit limit;
@@ -79,6 +83,18 @@ static void descriptors_raise(void)
         return;
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* As the keeper's guardian: before threads, and before the front confines itself. */
+static enum err inspectors_open(struct gateway *g)
+{
+    char beside[PROGRAM_PATH_MAX];
+    struct inspectors_config config;
+    if (!g->config->policy.inspection)
+        return ERR_OK;
+    TRY(program_beside("evidence-inspector", beside));
+    setup_inspectors(g->config, beside, kinds_largest(&g->kinds), &config);
+    return inspectors_start(&config, &g->inspectors);
 }
 
 static enum err processes_start(struct gateway *g)
@@ -90,7 +106,8 @@ static enum err processes_start(struct gateway *g)
     TRY(http_client_init());
     struct keeper_config keeper;
     setup_keeper(g->config, false, &keeper);
-    return keeper_start(&keeper, &g->keeper);
+    TRY(keeper_start(&keeper, &g->keeper));
+    return inspectors_open(g);
 }
 
 struct confinement {
@@ -172,6 +189,7 @@ static enum err domain_open(struct gateway *g)
         .blobs = g->blobs,
         .keeper = g->keeper,
         .kinds = &g->kinds,
+        .inspectors = g->inspectors,
     };
     size_t removed = 0;
     setup_evidence(g->config, &config);
@@ -214,6 +232,7 @@ static enum err listeners_open(struct gateway *g)
                                         .committer = g->committer,
                                         .db = g->db,
                                         .keeper = g->keeper,
+                                        .inspectors = g->inspectors,
                                         .server = g->server};
     serve_ops_fill(&g->ops, &g->sources, g->metrics);
     setup_ops_server(g->config, &operations);
@@ -239,6 +258,7 @@ static void gateway_close(struct gateway *g)
     request_metrics_free(g->metrics);
     authenticator_free(g->auth);
     evidence_free(g->evidence);
+    inspectors_stop(g->inspectors);
     if (g->committer)
         committer_stop(g->committer);
     ledger_free(g->ledger);

@@ -1,6 +1,7 @@
 #include "gateway/serve_ops.h"
 
 #include "gateway/base/clock.h"
+#include "gateway/inspect/inspection.h"
 
 #include <stdatomic.h>
 
@@ -53,6 +54,21 @@ static enum err check_certificate(void *ctx)
     return ERR_OK;
 }
 
+/* Without it uploads are still taken in: they wait in quarantine. */
+static enum err check_inspection(void *ctx)
+{
+    struct serve_sources *s = ctx;
+    struct inspectors_health health;
+    inspectors_health(s->inspectors, &health);
+    if (!health.clamd_reachable)
+        return err_set(ERR_UNAVAILABLE, "clamd does not answer: uploads wait in quarantine");
+    if (!health.detects)
+        return err_set(ERR_UNAVAILABLE, "clamd finds nothing: has it any signatures?");
+    if (!health.tells_limits)
+        return err_set(ERR_UNAVAILABLE, "clamd hides its limits: set AlertExceedsMax yes");
+    return health.good ? ERR_OK : err_set(ERR_UNAVAILABLE, "clamd is being tried");
+}
+
 /* --- figures ------------------------------------------------------------------------------ */
 
 #define EVIDENCE_GAUGE(field)                                                                  \
@@ -67,6 +83,15 @@ static enum err check_certificate(void *ctx)
     {                                                                                          \
         struct committer_stats stats;                                                          \
         committer_stats(((struct serve_sources *)ctx)->committer, &stats);                     \
+        return (double)stats.field;                                                            \
+    }
+#define INSPECT_GAUGE(name, field)                                                             \
+    static double read_inspect_##name(void *ctx)                                               \
+    {                                                                                          \
+        struct inspectors_stats stats = {.begun = 0};                                          \
+        struct serve_sources *s = ctx;                                                         \
+        if (s->inspectors)                                                                     \
+            inspectors_stats(s->inspectors, &stats);                                           \
         return (double)stats.field;                                                            \
     }
 #define HTTP_GAUGE(field)                                                                      \
@@ -84,6 +109,19 @@ EVIDENCE_GAUGE(uploads_refused)
 EVIDENCE_GAUGE(bytes_in)
 EVIDENCE_GAUGE(bytes_out)
 EVIDENCE_GAUGE(scribe_dropped)
+EVIDENCE_GAUGE(inspections_due)
+EVIDENCE_GAUGE(inspected_later)
+EVIDENCE_GAUGE(rescanned)
+EVIDENCE_GAUGE(rescan_found)
+INSPECT_GAUGE(active, active)
+INSPECT_GAUGE(clean, outcomes[INSPECT_CLEAN])
+INSPECT_GAUGE(virus, outcomes[INSPECT_VIRUS])
+INSPECT_GAUGE(password, outcomes[INSPECT_PASSWORD])
+INSPECT_GAUGE(unreadable, outcomes[INSPECT_UNREADABLE])
+INSPECT_GAUGE(type_mismatch, outcomes[INSPECT_TYPE_MISMATCH])
+INSPECT_GAUGE(could_not_scan, outcomes[INSPECT_COULD_NOT_SCAN])
+INSPECT_GAUGE(unreachable, reasons[REASON_SCANNER_UNREACHABLE])
+INSPECT_GAUGE(killed, killed)
 COMMIT_GAUGE(jobs)
 COMMIT_GAUGE(batches)
 COMMIT_GAUGE(failures)
@@ -109,15 +147,31 @@ static double read_certificate_expiry(void *ctx)
     return (double)http_server_certificate_expiry(((struct serve_sources *)ctx)->server);
 }
 
+static double read_due_seconds(void *ctx)
+{
+    struct evidence_stats stats;
+    evidence_stats(((struct serve_sources *)ctx)->evidence, &stats);
+    return stats.inspections_due_since == 0
+               ? 0
+               : (double)((clock_now() - stats.inspections_due_since) / MICROS_PER_SECOND);
+}
+
+static double read_scanner_good(void *ctx)
+{
+    struct serve_sources *s = ctx;
+    return s->inspectors && check_inspection(s) == ERR_OK ? 1 : 0;
+}
+
 void serve_ops_fill(struct ops *ops, struct serve_sources *s, struct request_metrics *requests)
 {
     const struct ops_check checks[] = {
-        {"database", check_database, s},
-        {"storage", check_storage, s},
-        {"keeper", check_keeper, s},
-        {"log", check_log, s},
-        {"authentication", check_authentication, s},
-        {"certificate", check_certificate, s},
+        {"database", check_database, s, false},
+        {"storage", check_storage, s, false},
+        {"keeper", check_keeper, s, false},
+        {"log", check_log, s, false},
+        {"authentication", check_authentication, s, false},
+        {"certificate", check_certificate, s, false},
+        {"inspection", check_inspection, s, true},
     };
     const struct ops_gauge gauges[] = {
         {"evidence_uploads_now", "Uploads running.", false, read_uploads_now, s},
@@ -130,6 +184,32 @@ void serve_ops_fill(struct ops *ops, struct serve_sources *s, struct request_met
         {"evidence_scribe_dropped_total",
          "Log entries lost because nothing could be written: look into it.", true,
          read_scribe_dropped, s},
+        {"evidence_scanner_good", "Whether what is inspected now can come out clean.", false,
+         read_scanner_good, s},
+        {"evidence_inspections_now", "Inspections running.", false, read_inspect_active, s},
+        {"evidence_inspections_due", "Artefacts that wait for their inspection.", false,
+         read_inspections_due, s},
+        {"evidence_inspections_due_seconds", "How long the first of them has waited.", false,
+         read_due_seconds, s},
+        {"evidence_inspected_later_total", "Of those that waited, done.", true,
+         read_inspected_later, s},
+        {"evidence_rescanned_total", "Artefacts looked at again.", true, read_rescanned, s},
+        {"evidence_rescan_found_total", "Infected ones found after they were taken in.", true,
+         read_rescan_found, s},
+        {"evidence_inspected_clean_total", "Verdicts: clean.", true, read_inspect_clean, s},
+        {"evidence_inspected_virus_total", "Verdicts: a virus.", true, read_inspect_virus, s},
+        {"evidence_inspected_password_total", "Verdicts: password protected.", true,
+         read_inspect_password, s},
+        {"evidence_inspected_unreadable_total", "Verdicts: unreadable.", true,
+         read_inspect_unreadable, s},
+        {"evidence_inspected_type_mismatch_total", "Verdicts: of another type.", true,
+         read_inspect_type_mismatch, s},
+        {"evidence_inspected_could_not_scan_total", "Verdicts: could not be scanned.", true,
+         read_inspect_could_not_scan, s},
+        {"evidence_scanner_unreachable_total", "Of these, because clamd did not answer.", true,
+         read_inspect_unreachable, s},
+        {"evidence_inspectors_killed_total", "Inspectors that were killed.", true,
+         read_inspect_killed, s},
         {"evidence_commit_jobs_total", "Commit jobs.", true, read_jobs, s},
         {"evidence_commit_batches_total", "Commit batches, one flush and one signature each.",
          true, read_batches, s},
@@ -152,7 +232,8 @@ void serve_ops_fill(struct ops *ops, struct serve_sources *s, struct request_met
     };
     _Static_assert(ARRAY_LEN(checks) <= OPS_CHECKS_MAX && ARRAY_LEN(gauges) <= OPS_GAUGES_MAX,
                    "room for all");
-    for (size_t i = 0; i < ARRAY_LEN(checks); i++)
+    size_t n_checks = ARRAY_LEN(checks) - (s->inspectors ? 0 : 1); /* the last one */
+    for (size_t i = 0; i < n_checks; i++)
         ops->checks[ops->n_checks++] = checks[i];
     for (size_t i = 0; i < ARRAY_LEN(gauges); i++)
         ops->gauges[ops->n_gauges++] = gauges[i];

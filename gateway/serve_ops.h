@@ -13,6 +13,7 @@ struct serve_sources { /* borrowed */
     struct committer *committer;
     struct db_pool *db;
     struct keeper *keeper;
+    struct inspectors *inspectors; /* NULL: inspection is off */
     struct http_server *server;
 };
 void serve_ops_fill(struct ops *ops, struct serve_sources *sources,

@@ -1,6 +1,8 @@
 /* The one place where names of settings meet names of the layers' structs. */
 #include "gateway/setup.h"
 
+#include "gateway/inspect/inspection.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,6 +119,29 @@ void setup_evidence(const struct config *c, struct evidence_config *out)
                   .person_artefacts = c->policy.quota_person_artefacts,
                   .claim_bytes = c->policy.quota_claim_bytes,
                   .claim_artefacts = c->policy.quota_claim_artefacts},
+        .inspecting = {.restrict_infected = strcmp(c->inspection.infected, "restrict") == 0,
+                       .interval_tolerance_s = c->inspection.interval_tolerance_s,
+                       .retry_s = c->inspection.retry_s,
+                       .retry_max_s = c->inspection.retry_max_s,
+                       .rescan_recent_s = c->inspection.rescan_recent_s},
+    };
+}
+
+void setup_inspectors(const struct config *c, const char *program, uint64_t largest,
+                      struct inspectors_config *out)
+{
+    *out = (struct inspectors_config){
+        .program = *c->inspection.program != '\0' ? c->inspection.program : program,
+        .clamd_socket = c->inspection.clamd_socket,
+        .clamd_conf = or_null(c->inspection.clamd_conf),
+        .user = or_null(c->inspection.user),
+        .pool_size = c->inspection.inspections_max,
+        .begin_wait_ms = c->inspection.begin_wait_ms,
+        .stall_ms = c->inspection.stall_ms,
+        .finish_ms = c->inspection.wait_ms,
+        .memory_max = c->inspection.memory,
+        .largest = largest,
+        .sandbox_required = c->inspection.sandbox_required,
     };
 }
 

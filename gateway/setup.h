@@ -20,6 +20,10 @@ DEFINE_AUTO(struct setup, setup_free);
 
 void setup_auth(const struct setup *s, struct auth_config *out);
 void setup_evidence(const struct config *c, struct evidence_config *out);
+struct inspectors_config;
+/* `program` is of the caller: where it stands if the setting is empty. */
+void setup_inspectors(const struct config *c, const char *program, uint64_t largest,
+                      struct inspectors_config *out);
 void setup_keeper(const struct config *c, bool admin, struct keeper_config *out);
 void setup_permissions(const struct config *c); /* permission_configure */
 /* The service's listener: routes, n_routes, context and finished are left to the caller. */

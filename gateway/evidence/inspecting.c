@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LATER_WAIT_MS = 15 * 60 * 1000 }; /* nobody waits for it but the next one */
+
 #define DUE_CONTEXT "evidence-gateway/inspection-due/1"
 
 struct inspecting {
@@ -102,9 +104,11 @@ enum err inspect_payload(struct inspectors *inspectors, struct payload *p, const
 {
     AUTO(inspection_free) struct inspection *i = NULL;
     TRY(inspection_begin(inspectors, type, &i));
+    if (stop)
+        inspection_patience(i, LATER_WAIT_MS, stop);
     TRY(payload_feed(p, i, stop));
     inspection_finish(i, out);
-    return ERR_OK;
+    return stop && atomic_load(stop) ? err_set(ERR_BUSY, "stopping") : ERR_OK;
 }
 
 static enum err slot_payload_key(const struct upload *u, uint8_t out[AGE_PAYLOAD_KEY_SIZE])

@@ -42,7 +42,8 @@ MUST_USE enum err due_key_seal(const struct secret *intake_key, const struct uui
 /* ERR_CORRUPT: not this artefact's, or of an intake key that is gone. */
 MUST_USE enum err due_key_open(const struct secret *intake_key, const struct uuid *artefact,
                                const struct buf *sealed, uint8_t key[AGE_PAYLOAD_KEY_SIZE]);
-/* A whole payload through an inspector. *stop (may be NULL) set meanwhile: ERR_BUSY. */
+/* A whole payload through an inspector. With `stop` it may take its time; set meanwhile:
+ * ERR_BUSY. */
 MUST_USE enum err inspect_payload(struct inspectors *inspectors, struct payload *p,
                                   const char *type, const _Atomic bool *stop,
                                   struct verdict *out);

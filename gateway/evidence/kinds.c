@@ -155,6 +155,14 @@ const struct kind *kinds_find(const struct kinds *k, const char *name)
     return NULL;
 }
 
+uint64_t kinds_largest(const struct kinds *k)
+{
+    uint64_t largest = 0;
+    for (size_t i = 0; i < k->n; i++)
+        largest = k->rows[i].max_bytes > largest ? k->rows[i].max_bytes : largest;
+    return largest;
+}
+
 bool kind_allows_type(const struct kind *k, const char *media_type)
 {
     for (size_t i = 0; i < k->n_types; i++) {

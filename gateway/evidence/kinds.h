@@ -35,6 +35,7 @@ struct kinds {
 /* ERR_INVALID names the row and the member. */
 MUST_USE enum err kinds_load(const char *path, struct kinds *out);
 const struct kind *kinds_find(const struct kinds *k, const char *name); /* NULL: no such kind */
+uint64_t kinds_largest(const struct kinds *k); /* bytes that any kind lets in */
 bool kind_allows_type(const struct kind *k, const char *media_type);
 
 #endif

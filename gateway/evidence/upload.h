@@ -54,6 +54,7 @@ void upload_expect_digest(struct upload *u, const uint8_t sha256[32]);
 /* What a form says behind its files; before upload_finish, and only once. Kind, assessment and
  * the recording's times are checked as upload_begin would have. */
 MUST_USE enum err upload_describe(struct upload *u, const struct upload_request *later);
+/* After REFUSAL_CONTAINS_VIRUS `out->receipt` is of the entry of the refusal, if it has one. */
 MUST_USE enum err upload_finish(struct upload *u, struct upload_result *out);
 void upload_free(struct upload *u);
 DEFINE_AUTO(struct upload, upload_free);

@@ -4,7 +4,8 @@
  *       \------ trouble: remembered, the bytes are no longer taken ------/
  *
  * Invariants: an inspection with trouble never ends clean; what is read as a verdict is exactly
- * VERDICT_SIZE bytes followed by the end, decoded strictly; the pool's place is given back once. */
+ * VERDICT_SIZE bytes followed by the end, decoded strictly; the pool's place is given back
+ * once. */
 #include "gateway/inspect/pool.h"
 
 #include "gateway/base/clock.h"
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,7 +27,11 @@ struct inspection {
     uint64_t id; /* 0: no inspector */
     pid_t clamd; /* which one scans; 0: none */
     enum inspect_reason trouble;
+    unsigned finish_ms;
+    const _Atomic bool *stop; /* may be NULL */
 };
+
+enum { STOP_ASKED_MS = 100 };
 
 static void close_fd(int *fd)
 {
@@ -81,7 +87,8 @@ enum err inspection_begin(struct inspectors *p, const char *declared_type,
 
     if (i == NULL)
         return err_set(ERR_NOMEM, "an inspection");
-    *i = (struct inspection){.pool = p, .plain = -1, .verdict = -1};
+    *i = (struct inspection){
+        .pool = p, .plain = -1, .verdict = -1, .finish_ms = p->config.finish_ms};
     *out = i;
     (void)pthread_mutex_lock(&p->lock);
     p->stats.begun++;
@@ -118,17 +125,35 @@ void inspection_write(struct inspection *i, const void *data, size_t len)
     }
 }
 
+/* Looks up now and then where somebody may want it to end. */
+static bool await_verdict(const struct inspection *i, int64_t deadline)
+{
+    while (i->stop != NULL && !atomic_load(i->stop) && clock_steady_ms() < deadline) {
+        int64_t next = clock_steady_ms() + STOP_ASKED_MS;
+
+        if (await_fd(i->verdict, POLLIN, next < deadline ? next : deadline))
+            return true;
+    }
+    return i->stop == NULL && await_fd(i->verdict, POLLIN, deadline);
+}
+
+void inspection_patience(struct inspection *i, unsigned finish_ms, const _Atomic bool *stop)
+{
+    i->finish_ms = finish_ms;
+    i->stop = stop;
+}
+
 /* Exactly one verdict and the end, in time. */
 static enum inspect_reason read_verdict(struct inspection *i, struct verdict *out)
 {
-    int64_t deadline = clock_steady_ms() + i->pool->config.finish_ms;
+    int64_t deadline = clock_steady_ms() + i->finish_ms;
     uint8_t bytes[VERDICT_SIZE + 1];
     size_t len = 0;
 
     while (len < sizeof(bytes)) {
         ssize_t n;
 
-        if (!await_fd(i->verdict, POLLIN, deadline))
+        if (!await_verdict(i, deadline))
             return REASON_DEADLINE;
         n = read(i->verdict, bytes + len, sizeof(bytes) - len);
         if (n == 0)

@@ -58,6 +58,9 @@ struct inspection;
 MUST_USE enum err inspection_begin(struct inspectors *p, const char *declared_type,
                                    struct inspection **out);
 void inspection_write(struct inspection *i, const void *data, size_t len);
+/* For who waits with nobody behind: another time from the last byte to the verdict than the
+ * pool's; *stop ends it early. */
+void inspection_patience(struct inspection *i, unsigned finish_ms, const _Atomic bool *stop);
 /* Waits for the verdict; once. The verdict is always a valid one. */
 void inspection_finish(struct inspection *i, struct verdict *out);
 void inspection_free(struct inspection *i); /* unfinished: its inspector is killed */

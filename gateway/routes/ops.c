@@ -122,14 +122,16 @@ static void healthz(struct http_exchange *x)
 static void readyz(struct http_exchange *x)
 {
     struct ops *ops = http_context(x);
-    bool ready = !atomic_load(&ops->draining);
+    bool ready = !atomic_load(&ops->draining), warns = false;
     json_t *body = json_object(), *checks = json_object();
     for (size_t i = 0; i < ops->n_checks; i++) {
         enum err e = ops->checks[i].run(ops->checks[i].ctx);
         json_put_text(checks, ops->checks[i].name, e == ERR_OK ? "ok" : err_message(e));
-        ready = ready && e == ERR_OK;
+        ready = ready && (e == ERR_OK || ops->checks[i].only_warns);
+        warns = warns || (e != ERR_OK && ops->checks[i].only_warns);
     }
     json_put_bool(body, "ready", ready);
+    json_put_bool(body, "warning", warns);
     json_put_bool(body, "draining", atomic_load(&ops->draining));
     json_put(body, "checks", checks);
     http_reply_json(x, ready ? 200 : 503, body);

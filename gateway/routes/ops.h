@@ -11,6 +11,7 @@ struct ops_check {
     const char *name; /* "database", "blob_store", "keeper", "log", ... */
     enum err (*run)(void *ctx);
     void *ctx;
+    bool only_warns; /* the gateway is of use without it */
 };
 struct ops_gauge { /* one sample */
     const char *name, *help;

@@ -95,6 +95,19 @@ static enum err trailer_digests(struct http_exchange *x, struct upload *upload)
     return ERR_OK;
 }
 
+/* Where the log keeps a refusal by an entry of its own, the sender has the proof of it. */
+static void put_refuse(struct http_exchange *x, enum err e, const struct upload_result *result)
+{
+    struct api_trouble trouble;
+    json_t *more = NULL;
+    if (result && result->receipt.len > 0) {
+        more = json_object();
+        json_put_text(more, "receipt", buf_text(&result->receipt));
+    }
+    api_trouble_of(x, e, &trouble);
+    api_trouble_reply(x, &trouble, more);
+}
+
 static void put_finish(struct http_exchange *x)
 {
     struct upload *upload = http_state(x);
@@ -103,7 +116,7 @@ static void put_finish(struct http_exchange *x)
     if (e == ERR_OK)
         e = upload_finish(upload, result);
     if (e != ERR_OK)
-        api_problem(x, e);
+        put_refuse(x, e, result);
     else
         intake_reply_created(x, &result->artefact.id, result->artefact.sha256,
                              intake_created(result));

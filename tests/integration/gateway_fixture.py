@@ -185,9 +185,10 @@ class Gateway:
                                  f"{done.stderr.decode(errors='replace')}")
         return done
 
-    def init(self):
+    def init(self, clamd="none"):
+        """`clamd`: the socket of one; without, nothing is inspected."""
         self.command("init", "--dir", self.dir, "--listen", "127.0.0.1:0",
-                     "--ops-listen", "127.0.0.1:0")
+                     "--ops-listen", "127.0.0.1:0", "--clamd", clamd)
         # The development set-up opens every claim to every assessor; tests are about the rule.
         return self.setting("policy.assessors_any_claim", False)
 

@@ -1,4 +1,6 @@
 #include "gateway/setup.h"
+
+#include "gateway/inspect/inspection.h"
 #include "tests/support/suite.h"
 
 #include <stdio.h>
@@ -72,11 +74,14 @@ START_TEST(every_layer_gets_its_own)
         "policy = { party_issuer = \"p\"; read_session = \"20 s\"; intake_only = true;\n"
         "quota_person_bytes = \"3 MiB\"; quota_person_artefacts = 4; quota_claim_bytes = 0;\n"
         "quota_claim_artefacts = 6; };\n"
+        "inspection = { infected = \"restrict\"; retry = \"9 s\"; wait = \"3 s\"; };\n"
         "storage = { reserve = \"7 MiB\"; };\nkeeper = { opens_per_second = 11; };\n");
     struct http_server_config public, operations;
     struct evidence_config evidence;
     struct keeper_config keeper;
+    struct inspectors_config inspectors;
 
+    setup_inspectors(c, "/beside", 77, &inspectors);
     setup_server(c, &public);
     setup_ops_server(c, &operations);
     setup_evidence(c, &evidence);
@@ -91,6 +96,13 @@ START_TEST(every_layer_gets_its_own)
     ck_assert_str_eq(evidence.party_issuer, "p");
     ck_assert(evidence.inspection && evidence.intake_only);
     ck_assert_uint_eq(evidence.reserve_bytes, 7u << 20);
+    ck_assert(evidence.inspecting.restrict_infected);
+    ck_assert_uint_eq(evidence.inspecting.retry_s, 9);
+    ck_assert_str_eq(inspectors.program, "/beside");
+    ck_assert_str_eq(inspectors.clamd_socket, "/run/clamav/clamd.ctl");
+    ck_assert_ptr_null(inspectors.user);
+    ck_assert_uint_eq(inspectors.finish_ms, 3000);
+    ck_assert_uint_eq(inspectors.largest, 77);
     ck_assert_uint_eq(evidence.quota.person_bytes, 3u << 20);
     ck_assert_uint_eq(evidence.quota.person_artefacts, 4);
     ck_assert_uint_eq(evidence.quota.claim_bytes, 0);

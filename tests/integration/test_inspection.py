@@ -1,0 +1,357 @@
+#!/usr/bin/env python3
+"""Inspection through the whole server, with a clamd of the tests' own: what is infected is refused
+wherever it hides, nothing is released unlooked-at, and what comes while the scanner is away is kept
+and done later."""
+
+import concurrent.futures
+import io
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import zipfile
+
+sys.path.insert(0, os.environ["EG_SOURCE"])
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import samples  # noqa: E402
+from gateway_fixture import Gateway, GatewayTest, sha256  # noqa: E402
+from tests.inspect.clamd import EICAR, GOOD, Clamd  # noqa: E402
+
+WAIT_SECONDS = 60
+
+
+def zipped(*members):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:
+        for name, data in members:
+            z.writestr(name, data)
+    return out.getvalue()
+
+
+def docx(*more):
+    """The least that is taken for one; `more` are further members."""
+    types = ('<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+             '<Default Extension="xml" ContentType="application/xml"/><Override PartName="/word/document.xml" '
+             'ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>')
+    rels = ('<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+            '<Relationship Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/'
+            'officeDocument" Target="word/document.xml"/></Relationships>')
+    body = ('<?xml version="1.0"?><w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">'
+            '<w:body><w:p><w:r><w:t>a letter</w:t></w:r></w:p></w:body></w:document>')
+    return zipped(("[Content_Types].xml", types), ("_rels/.rels", rels), ("word/document.xml", body), *more)
+
+
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+
+def pdf_with_attachment(data):
+    """A letter that carries a file: what a reader would find under its attachments."""
+    whole = samples.pdf("see the attachment")
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R/Names<</EmbeddedFiles<</Names[(a.txt)6 0 R]>>>>>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
+        b"<</Length 38>>\nstream\nBT /F1 12 Tf 72 720 Td (a letter) Tj ET\nendstream",
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        b"<</Type/Filespec/F(a.txt)/EF<</F 7 0 R>>>>",
+        b"<</Type/EmbeddedFile/Length %d>>\nstream\n" % len(data) + data + b"\nendstream",
+    ]
+    out, offsets = bytearray(whole[:9]), []
+    for number, body in enumerate(objects, 1):
+        offsets.append(len(out))
+        out += b"%d 0 obj\n" % number + body + b"\nendobj\n"
+    xref = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    out += b"".join(b"%010d 00000 n \n" % o for o in offsets)
+    out += b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, xref)
+    return bytes(out)
+
+
+class Inspected(GatewayTest):
+    clamd_lines = GOOD
+    infected = "refuse"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.failed = False
+        cls.clamd = Clamd(*cls.clamd_lines).start()
+        cls.gw = Gateway(cls.release)
+        try:
+            cls.gw.init(str(cls.clamd.socket))
+            cls.gw.setting("inspection.clamd_conf", str(cls.clamd.conf))
+            cls.gw.setting("inspection.retry", "1 s").setting("inspection.retry_max", "1 s")
+            cls.gw.setting("inspection.infected", cls.infected)
+            cls.configure(cls.gw)
+            cls.gw.start()
+            cls.prepare(cls.gw)
+        except BaseException:
+            cls.failed = True
+            cls.tearDownClass()
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            cls.close()
+        finally:
+            cls.clamd.close()
+
+    @classmethod
+    def prepare(cls, gw):
+        cls.claim = gw.create_claim("ada")
+        cls.ada = gw.token("claimant", "ada")
+
+    def send(self, data, media="application/pdf", token=None, **more):
+        return self.gw.upload(self.claim, data, token or self.ada, media=media, **more)
+
+    def listed(self):
+        return {a["id"]: a for a in self.gw.list_all(self.claim, self.gw.manager)}
+
+    def sends_clean(self, data, media="application/pdf", **more):
+        told = self.expect(self.send(data, media, **more), 201).json["artefact"]
+        self.assertEqual(told["status"], "available", told)
+        return told
+
+    def refused(self, data, media="application/pdf", problem="contains-virus", status=422, **more):
+        before = self.listed()
+        answer = self.expect(self.send(data, media, **more), status, problem)
+        self.assertEqual(self.listed(), before)
+        return answer
+
+    def content(self, artefact, purpose="decision"):
+        return self.gw.get(f"/v1/artefacts/{artefact}/content?purpose={purpose}", self.gw.manager)
+
+    def metric(self, name):
+        for line in self.gw.ops("/metrics").body.decode().splitlines():
+            if line.startswith(name + " "):
+                return float(line.split()[1])
+        raise AssertionError(f"no metric {name}")
+
+    def history(self, event):
+        path, found = f"/v1/claims/{self.claim}/history?limit=200", []
+        while path:
+            answer = self.expect(self.gw.get(path, self.gw.manager), 200)
+            found += [e for e in answer.items() if e["event"] == event]
+            path = answer.next()
+        return found
+
+
+class Outcomes(Inspected):
+    def test_clean_ones_are_available_at_once(self):
+        letter = samples.pdf("a clean letter")
+        told = self.sends_clean(letter)
+        self.assertEqual(self.content(told["id"]).body, letter)
+        self.sends_clean(samples.jpeg("a picture"), "image/jpeg", filename="p.jpg")
+        self.sends_clean(b"Dear decision maker", "text/plain", filename="a.txt")
+        self.sends_clean(docx(), DOCX, filename="a.docx")
+
+    def test_eicar_whole(self):
+        answer = self.refused(EICAR, "text/plain", filename="a.txt")
+        self.assertEqual(answer.json["detail"], "The selected file contains a virus")
+        receipt = answer.json["receipt"]
+        done = self.gw.verify(receipt)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(b"upload.refused", done.stdout)
+
+    def test_eicar_in_pieces(self):
+        for piece in (1, 7, 67):
+            body = (EICAR[i:i + piece] for i in range(0, len(EICAR), piece))
+            self.expect(self.gw.upload(self.claim, body, self.ada, media="text/plain", filename="b.txt"),
+                        422, "contains-virus")
+
+    def test_eicar_across_the_blocks_of_the_sealing(self):
+        for boundary in (65536, 262144):
+            self.refused(b"a" * (boundary - 30) + EICAR + b"\n" + b"b" * 300000, "text/plain", filename="a.txt")
+
+    def test_eicar_in_a_zipped_document(self):
+        self.refused(docx(("word/media/a.txt", EICAR)), DOCX, filename="a.docx")
+        self.refused(docx(("a.zip", zipped(("b.txt", EICAR)))), DOCX, filename="b.docx")
+
+    def test_eicar_in_the_attachment_of_a_pdf(self):
+        self.sends_clean(pdf_with_attachment(b"harmless"))
+        self.refused(pdf_with_attachment(EICAR))
+
+    def test_behind_padding_is_never_available(self):
+        data = docx(("word/media/a.bin", b"\0" * (30 << 20) + EICAR))
+        told = self.expect(self.send(data, DOCX, filename="p.docx"), 201).json["artefact"]
+        self.assertEqual(told["status"], "could_not_scan", told)
+        self.expect(self.content(told["id"]), 409, "not-available")
+
+    def test_a_password_is_told(self):
+        out = self.gw.folder / "locked.pdf"
+        plain = self.gw.folder / "plain.pdf"
+        plain.write_bytes(samples.pdf("secret"))
+        done = subprocess.run(["qpdf", "--encrypt", "pw", "owner", "256", "--", plain, out], capture_output=True)
+        if done.returncode != 0:
+            self.skipTest("no qpdf")
+        self.refused(out.read_bytes(), problem="password-protected")
+
+    def test_what_cannot_be_read_is_told(self):
+        answer = self.refused(b"%PDF-1.7\nnothing of a PDF follows", problem="unreadable-file")
+        self.assertNotIn("receipt", answer.json)
+
+    def test_a_type_in_disguise_is_told(self):
+        self.refused(b"GIF89a" + samples.pdf(), "image/jpeg", "type-not-allowed", 415)
+
+    def test_the_log_tells_engine_and_signatures(self):
+        told = self.sends_clean(samples.pdf("what the log tells"))
+        receipt = self.gw.get(f"/v1/artefacts/{told['id']}/receipt", self.ada).body.decode()
+        done = self.gw.verify(receipt, samples.pdf("what the log tells"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for word in (b'"inspection": "clean"', b'"engine": "ClamAV '):  # two lines have no version
+            self.assertIn(word, done.stdout)
+
+    def test_resumable_uploads_are_inspected_as_a_whole(self):
+        """In three requests, the virus across two of them: what came first is read back."""
+        data = b"a" * 200000 + EICAR + b"\n"
+        for cut in ((100000, 200030), (1, 2), (70000, len(data) - 1)):
+            self.assertEqual(self.tus(data, cut).problem, "contains-virus", cut)
+        clean = b"c" * 200000
+        answer = self.tus(clean, (65536, 131072))
+        self.assertEqual(answer.status, 204, answer)
+        found = [a for a in self.listed().values() if a["sha256"] == sha256(clean)]
+        self.assertEqual([a["status"] for a in found], ["available"])
+
+    def tus(self, data, cuts):
+        import base64
+        meta = {"claim": self.claim, "kind": "further_evidence", "filename": "r.txt", "filetype": "text/plain"}
+        head = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(data)), "Upload-Metadata": ",".join(
+            f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in meta.items())}
+        made = self.gw.request("POST", "/v1/uploads", self.ada, None, head)
+        self.assertEqual(made.status, 201, made)
+        path = "/" + made.headers["Location"].split("/", 3)[-1] if "://" in made.headers["Location"] \
+            else made.headers["Location"]
+        at = 0
+        for end in (*cuts, len(data)):
+            answer = self.gw.request("PATCH", path, self.ada, data[at:end], {
+                "Tus-Resumable": "1.0.0", "Upload-Offset": str(at), "Content-Type": "application/offset+octet-stream"})
+            at = end
+        return answer
+
+    def test_readiness_and_figures(self):
+        self.sends_clean(samples.pdf("counted"))
+        ready = self.gw.ops("/readyz").json
+        self.assertEqual(ready["checks"]["inspection"], "ok", ready)
+        self.assertEqual(self.metric("evidence_scanner_good"), 1)
+        self.assertGreaterEqual(self.metric("evidence_inspected_clean_total"), 1)
+
+    def test_a_recording_longer_than_its_times_waits(self):
+        token = self.gw.token("assessor", "avery")
+        claim = self.gw.create_claim("ben", assigned_to=["avery"])
+        assessment = self.gw.create_assessment(claim)
+        self.expect(self.gw.choose(assessment, self.gw.token("claimant", "ben"), "notice",
+                                   effective="2020-01-01T00:00:00Z"), 201)
+        for seconds, status, reason in ((20, "available", None), (150, "quarantined", "recording-interval")):
+            data = samples.wav(seconds)
+            told = self.expect(self.gw.upload(
+                claim, data, token, kind="assessment_audio", media="audio/wav", filename="a.wav",
+                params=self.gw.recording(assessment, -100, -60)), 201).json["artefact"]
+            self.assertEqual((told["status"], told.get("status_reason")), (status, reason), told)
+
+
+class Restricted(Inspected):
+    infected = "restrict"
+
+    def test_infected_evidence_is_kept_for_nobody_to_open(self):
+        told = self.expect(self.send(EICAR, "text/plain", filename="a.txt"), 201).json["artefact"]
+        self.assertEqual((told["status"], told["status_reason"]), ("restricted", "infected"))
+        for purpose in ("decision", "appeal"):
+            self.expect(self.content(told["id"], purpose), 409, "not-available")
+        self.expect(self.gw.get(f"/v1/artefacts/{told['id']}/content", self.ada), 409, "not-available")
+
+
+class Away(Inspected):
+    def settled(self, ids, seconds=WAIT_SECONDS):
+        deadline = time.monotonic() + seconds
+        while True:
+            listed = self.listed()
+            states = {i: listed[i]["status"] for i in ids}
+            if "quarantined" not in states.values() or time.monotonic() > deadline:
+                return states
+            time.sleep(0.2)
+
+    def tearDown(self):
+        if self.clamd.process is None:
+            self.clamd.start()
+        self.settled([i for i, a in self.listed().items() if a.get("status_reason") == "not-inspected"])
+
+    def test_stopped_is_kept_and_done_later(self):
+        self.clamd.stop()
+        letter = samples.pdf("while it was away")
+        clean = self.expect(self.send(letter), 201).json["artefact"]
+        virus = self.expect(self.send(b"x" + EICAR, "text/plain", filename="v.txt"), 201).json["artefact"]
+        for a in (clean, virus):
+            self.assertEqual((a["status"], a["status_reason"]), ("quarantined", "not-inspected"))
+            self.expect(self.content(a["id"]), 409, "not-available")
+        ready = self.gw.ops("/readyz")
+        self.assertEqual(ready.status, 200, ready)
+        self.assertTrue(ready.json["ready"] and ready.json["warning"])
+        self.assertIn("clamd does not answer", ready.json["checks"]["inspection"])
+        self.assertEqual(self.metric("evidence_inspections_due"), 2)
+        self.assertEqual(self.metric("evidence_scanner_good"), 0)
+        self.clamd.start()
+        states = self.settled([clean["id"], virus["id"]])
+        self.assertEqual(states, {clean["id"]: "available", virus["id"]: "restricted"})
+        self.assertEqual(self.content(clean["id"]).body, letter)
+        self.expect(self.content(virus["id"]), 409, "not-available")
+        self.assertEqual(len([e for e in self.history("inspection.done") if e["artefact"] == virus["id"]]), 1)
+        self.assertEqual(self.metric("evidence_inspections_due"), 0)
+
+    def test_stalled_is_kept_and_done_later(self):
+        os.kill(self.clamd.process.pid, signal.SIGSTOP)
+        try:
+            letter = samples.pdf("while it hung")
+            told = self.expect(self.send(letter), 201).json["artefact"]
+            self.assertEqual((told["status"], told["status_reason"]), ("quarantined", "not-inspected"))
+        finally:
+            os.kill(self.clamd.process.pid, signal.SIGCONT)
+        self.assertEqual(self.settled([told["id"]]), {told["id"]: "available"})
+
+    def test_what_is_due_outlives_the_process(self):
+        self.clamd.stop()
+        told = self.expect(self.send(samples.pdf("over a restart")), 201).json["artefact"]
+        self.gw.kill()
+        self.clamd.start()
+        self.gw.start()
+        self.assertEqual(self.settled([told["id"]]), {told["id"]: "available"})
+        self.assertEqual(self.content(told["id"]).body, samples.pdf("over a restart"))
+
+    def test_a_restart_in_the_middle_of_100_uploads(self):
+        def one(number):
+            infected = number % 10 == 3
+            data = (f"letter {number} ".encode() + EICAR if infected
+                    else f"letter {number} of many".encode())
+            with concurrent_lock:
+                sent.append(number)
+                if len(sent) == 40:
+                    self.clamd.stop()
+                if len(sent) == 70:
+                    self.clamd.start()
+            return infected, data, self.send(data, "text/plain", filename=f"{number}.txt")
+
+        import threading
+        concurrent_lock, sent = threading.Lock(), []
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(one, range(100)))
+        kept = {}
+        for infected, data, answer in answers:
+            if answer.status == 422:
+                self.assertTrue(infected, answer)
+                self.assertEqual(answer.problem, "contains-virus")
+                continue
+            told = self.expect(answer, 201).json["artefact"]
+            self.assertFalse(infected and told["status"] == "available", "released unscanned")
+            kept[told["id"]] = infected, data
+        states = self.settled(kept)
+        for artefact, (infected, data) in kept.items():
+            self.assertEqual(states[artefact], "restricted" if infected else "available")
+            if not infected:
+                self.assertEqual(self.content(artefact).body, data)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
