@@ -210,13 +210,14 @@ static MUST_USE enum err begin(struct transfer *t)
     TRY(metadata_make(t));
     (void)snprintf(u->state.service, sizeof(u->state.service), "%s",
                    u->shared->options->service);
-    state_fresh(t);
-    TRY(resume(t));
-    if (u->state.upload[0])
-        return ERR_OK;
     const struct confirmation c = confirmation_of(t);
     t->done = confirm_earlier(&c, &u->source, t->result) == ERR_OK;
-    return ERR_OK;
+    if (t->done)
+        return ERR_OK;
+    source_close(&u->source); /* what was hashed to compare is not what was sent */
+    TRY(source_open(t->file, &u->source));
+    state_fresh(t);
+    return resume(t);
 }
 
 /* --- good answers --------------------------------------------------------------------------

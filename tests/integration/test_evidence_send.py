@@ -532,6 +532,20 @@ class Broken(SendTest):
             self.assertReceived(self.sender.send(self.claim, file, port=self.port), file, data)
             self.assertEqual(select.select([listener], [], [], 0)[0], [])
 
+    def test_killed_between_the_receipt_and_the_end(self):
+        """The state is still there, and so is the receipt: nothing is asked."""
+        data = letter(MIB)
+        file = self.begun(data)
+        state = file.with_name("letter.txt.upload")
+        left = state.read_bytes()
+        first = self.sender.send(self.claim, file, port=self.port)
+        self.assertReceived(first, file, data)
+        state.write_bytes(left)
+        self.sender.forget_trace()
+        again = self.sender.send(self.claim, file, port=self.port)
+        self.assertEqual((again.code, again.result["already"]), (RECEIVED, True), again)
+        self.assertEqual((self.sender.trace(), self.sender.left(file)), ([], [".receipt"]))
+
     def test_the_upload_is_given_up_at_the_service(self):
         data = letter(MIB)
         file = self.begun(data)
@@ -626,6 +640,28 @@ class Surgery(SendTest):
         done = sender.send(self.claim, file, kind="medical_report", retry_for=1)
         self.assertIn(done.code, (REFUSED, UNREACHABLE), done)
         self.assertEqual(sender.left(file), [".upload"] if done.code == UNREACHABLE else [])
+
+
+class PublicPlane(SendTest):
+    """A server that takes in and gives nothing out still gives receipts."""
+
+    @classmethod
+    def prepare(cls, gw):
+        super().prepare(gw)
+        gw.stop()
+        gw.setting("policy.intake_only", True)
+        gw.start()
+
+    def test_a_file(self):
+        data, wire = letter(MIB), self.wire()
+        file = self.sender.file("letter.txt", data)
+        wire.hold_after(MIB // 2)
+        process = self.sender.start(self.claim, file, port=wire.port, piece_size="64KiB")
+        wire.await_hold()
+        wire.cut()
+        wire.release()
+        done = self.sender.finish(process)
+        self.assertEqual((done.code, done.result["verified"]), (RECEIVED, True), done)
 
 
 class Tampered(SendTest):
