@@ -170,6 +170,7 @@ static void sealer_wipe(struct sealer *s)
     }
     sodium_memzero(s->head, s->head_len);
     age_stream_forget(s->stream);
+    s->size = 0;
     s->blob = NULL;
     s->tap = NULL;
 }
@@ -285,10 +286,13 @@ static enum err hand_over(struct sealer *s)
 
 /* --- the payload -------------------------------------------------------------------------- */
 
-/* Behind so many whole chunks. */
+/* Behind so many whole chunks. What it worked on before, a piece that was staged, leaves neither
+ * its worker nor its bytes: less may come now than would overwrite them. */
 static void counters_begin(struct sealer *s, struct blob_writer *blob, uint64_t chunks)
 {
-    assert(!s->aside);
+    worker_stop(s);
+    if (s->size > 0)
+        sealer_wipe(s);
     s->blob = blob;
     s->tap = NULL;
     s->size = chunks * AGE_CHUNK_SIZE;

@@ -166,9 +166,34 @@ START_TEST(a_right_piece_of_a_wrong_type_ends_it)
 }
 END_TEST
 
+/* Past SEAL_ASIDE bytes a sealer has a worker, and the sealer of a piece is the upload's. */
+START_TEST(a_piece_as_large_as_a_file)
+{
+    enum { BEFORE = 100000, SIZE = BEFORE + SEAL_ASIDE + 5 * SEAL_BLOCK + 7 };
+    struct world w = {.tiny = NULL};
+    world_make(&w, NULL);
+    struct principal ada = claimant("ada");
+    struct uuid claim = world_claim(&w, "ada");
+    struct resumable_request rq = session_request(&claim, SIZE);
+    struct uuid id = session_begin(&w, &ada, &rq);
+    struct resumable_piece piece = piece_of(BEFORE, SIZE, CHECKSUM_SHA256), wrong = piece;
+    wrong.expected[0] ^= 1;
+    session_break(&w, &ada, &id, 0, BEFORE);
+    ck_sent_refused(REFUSAL_DIGEST_MISMATCH, send_piece(&w, &ada, &id, &wrong, SIZE));
+    ck_assert_uint_eq(session_offset(&w, &ada, &id), BEFORE);
+    struct sent *s = send_piece(&w, &ada, &id, &piece, SIZE);
+    ck_assert_msg(s->e == ERR_OK, "%s", err_message(s->e));
+    ck_assert_int_eq(s->view.record.state, UPLOAD_FINISHED);
+    uint8_t digest[32];
+    text_digest(SIZE, digest);
+    ck_assert_mem_eq(s->result.artefact.sha256, digest, sizeof(digest));
+    world_end(&w);
+}
+END_TEST
+
 int main(void)
 {
     return SUITE_RUN("evidence/resumable_checksum", right_and_wrong, with_and_without_by_turns,
                      half_a_piece_is_none, more_than_announced, more_than_is_taken_at_all,
-                     a_right_piece_of_a_wrong_type_ends_it);
+                     a_right_piece_of_a_wrong_type_ends_it, a_piece_as_large_as_a_file);
 }
