@@ -281,7 +281,12 @@ static enum err create_open(struct upload_call *c, bool last, struct resumable_p
         return ERR_OK;
     }
     c->end = last ? RESUMABLE_LAST : RESUMABLE_MORE;
-    return upload_open(c, piece);
+    enum err e = upload_open(c, piece);
+    if (e != ERR_REFUSED || err_detail(e) != REFUSAL_OFFSET_MISMATCH)
+        return e;
+    TRY(upload_fetch(c)); /* an earlier request with the key was still at it: so far it came */
+    draft_stored(c);
+    return ERR_OK;
 }
 
 static enum err draft_create(struct upload_call *c)

@@ -128,10 +128,12 @@ static void tus_stored(struct upload_call *c)
     http_reply_empty(c->x, 204);
 }
 
-/* A POST that fails tells no URL: what it began is of no use to anybody. */
+/* A POST that fails tells no URL: what it began is of no use to anybody. But an Idempotency-Key
+ * leads there again, and somebody who came by it may be at work on it now. */
 static void drop_created(struct upload_call *c, enum err e)
 {
-    if (!c->created || e != ERR_REFUSED || !upload_is_alive(c))
+    bool leads_there = http_header(c->x, "Idempotency-Key") != NULL;
+    if (!c->created || leads_there || e != ERR_REFUSED || !upload_is_alive(c))
         return;
     enum err gone = resumable_terminate(api_of(c->x)->evidence, &c->caller, &c->id);
     (void)gone; /* it expires */
@@ -173,7 +175,12 @@ static enum err create_body(struct upload_call *c, struct resumable_piece *piece
         return ERR_OK;
     }
     c->end = RESUMABLE_BY_LENGTH;
-    return upload_open(c, piece);
+    enum err e = upload_open(c, piece);
+    if (e != ERR_REFUSED || err_detail(e) != REFUSAL_OFFSET_MISMATCH)
+        return e;
+    TRY(upload_fetch(c)); /* an earlier request with the key was still at it: so far it came */
+    reply_created(c);
+    return ERR_OK;
 }
 
 static enum err create_final(struct upload_call *c, const struct resumable_request *rq,

@@ -561,6 +561,20 @@ class Whole(TusTest):
         self.assertEqual(answer.headers["Location"], first.url)
         self.check(answer, data)
 
+    def test_an_idempotency_key_finds_what_a_dead_connection_brought(self):
+        """The server has not noticed yet that the first connection is dead."""
+        data = letter(200000)
+        head = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(data)),
+                "Upload-Metadata": metadata(**self.words()), "Content-Type": TUS_TYPE,
+                "Idempotency-Key": '"dead-line"'}
+        s = self.stall("POST", "/v1/uploads", head, data[:150000], len(data))
+        self.await_read(s)
+        answer = self.expect(self.tus("POST", "/v1/uploads", head, data), 201)
+        upload = Upload(answer.headers["Location"], data, int(answer.headers["Upload-Offset"]))
+        self.assertEqual(upload.offset, 150000)
+        s.close()
+        self.check(self.patch(upload), data)
+
 
 class Concatenation(TusTest):
     def test_parts_in_order(self):
