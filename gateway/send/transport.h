@@ -23,8 +23,7 @@ DEFINE_AUTO(struct transport, transport_free);
 struct call {
     const char *method, *url;
     const char *headers[CALL_HEADERS_MAX + 1]; /* "Name: value", then NULL */
-    /* `body_len` bytes come from here, each at its place `at`; it may be asked for one twice.
-     */
+    /* `body_len` bytes come from here, each at its place `at`; some may be asked for twice. */
     enum err (*body)(void *ctx, uint64_t at, void *out, size_t cap, size_t *got);
     void *ctx;
     uint64_t body_len;

@@ -25,9 +25,8 @@ struct upload {
 /* The request. Of the errors ERR_CONFLICT is the file's: it changed. */
 MUST_USE enum err upload_call(struct upload *u, enum step step);
 /* What a good answer to it says. ERR_UNAVAILABLE: not what tus lays down; ERR_CONFLICT: the
- * upload is not the one of this file, or the file is not the one that was begun. The state file
- * follows.
- */
+ * upload is not the one of this file, or the file is not the one that was begun. Notes what is
+ * known now in the state file. */
 MUST_USE enum err upload_created(struct upload *u);
 MUST_USE enum err upload_asked(struct upload *u);
 MUST_USE enum err upload_sent(struct upload *u);

@@ -249,6 +249,24 @@ class Refused(SendTest):
         self.assertIn("PDF", told["message"])
         self.assertEqual(self.sender.left(file), [])
 
+    def test_a_refusal_whose_answer_is_lost(self):
+        """The upload has ended when the client asks; it says why, and nothing is sent again."""
+        file = self.sender.file("letter.txt", b"\x7fELF" + os.urandom(3000))
+        lost = []
+
+        def lose(method, _, answer):
+            if method == "PATCH" and not lost:
+                lost.append(answer.status)
+                raise ConnectionAbortedError
+        with TamperingProxy(self.gw, pki.Authority.of(self.gw).issue(
+                "IP:127.0.0.1", "serverAuth"), lose) as proxy:
+            proxy.server.handle_error = lambda *_: None
+            done = self.sender.send(self.claim, file, port=proxy.port)
+        self.assertEqual(lost, [415])
+        self.assertEqual((done.code, done.result["problem"]), (REFUSED, "type-not-allowed"), done)
+        self.assertEqual([m for m, *_ in proxy.seen], ["POST", "PATCH", "HEAD", "GET"])
+        self.assertEqual(self.sender.left(file), [])
+
     def test_a_type_that_is_stated(self):
         file = self.sender.file("letter.txt", letter())
         self.refused(self.sender.send(self.claim, file, filetype="video/mp4"), "type-not-allowed")
