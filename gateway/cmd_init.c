@@ -28,7 +28,7 @@
 #define DEV_CLIENT_URI "urn:evidence-gateway:dev:"
 #define RECOVERY_FILE "offline/recovery.identity"
 
-enum { CONFIG_TEXT_MAX = 256 * 1024, NAMES_MAX = 256, CLAMD_WAIT_MS = 5000 };
+enum { CONFIG_TEXT_MAX = 256 * 1024, NAMES_MAX = 256, CLAMD_WAIT_MS = 20000 };
 
 struct init {
     const char *dir, *log_name;

@@ -13,10 +13,11 @@
 
 /* The bits of enum artefact_status (storage/records.h), which this layer may not include; a
  * test holds the two together. */
-enum { STATUS_AVAILABLE = 2, STATUS_REFUSED = 5 };
+enum { STATUS_AVAILABLE = 2, STATUS_RESTRICTED = 4, STATUS_REFUSED = 5 };
 
 #define ANY_STATUS UINT32_MAX
 #define AVAILABLE (1u << STATUS_AVAILABLE)
+#define RESTRICTED (1u << STATUS_RESTRICTED)
 #define NOT_REFUSED (~(1u << STATUS_REFUSED))
 #define FOR(purpose) (1u << PURPOSE_##purpose)
 #define NO_PURPOSE 0u
@@ -210,6 +211,8 @@ static const char *status_words(uint32_t statuses)
 {
     if (statuses == ANY_STATUS)
         return "any";
+    if (statuses == RESTRICTED)
+        return "restricted";
     return statuses == AVAILABLE ? "available" : "any but refused";
 }
 

@@ -28,6 +28,8 @@
     X(ACTION_ARTEFACT_LIST, "artefact.list")                                                   \
     X(ACTION_ARTEFACT_READ, "artefact.read") /* metadata and receipt */                        \
     X(ACTION_ARTEFACT_CONTENT, "artefact.content")                                             \
+    X(ACTION_ARTEFACT_VIEW, "artefact.view") /* the safe view: rendered, not the original */   \
+    X(ACTION_VIEW_RELEASE, "artefact.release_view") /* of what is infected */                  \
     X(ACTION_ARTEFACT_LINK, "artefact.link")                                                   \
     X(ACTION_ASSESSMENT_CREATE, "assessment.create")                                           \
     X(ACTION_ASSESSMENT_READ, "assessment.read")                                               \

@@ -41,7 +41,9 @@ static enum err view_fill(struct db *db, const struct principal *p, enum role ro
     v->n_links = kept;
     if (!sent_to_shown && !v->mine && kept > 0)
         v->record.claim = v->links[0].claim;
-    return ERR_OK;
+    enum err found = inspection_find(db, &v->record.id, &v->inspection);
+    v->inspected = found == ERR_OK;
+    return found == ERR_NOT_FOUND ? ERR_OK : found;
 }
 
 static enum err reach(struct db *db, const struct principal *p, const struct uuid *id,

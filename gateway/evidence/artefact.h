@@ -10,6 +10,8 @@ struct artefact_view {
     bool mine; /* the caller sent it */
     struct link_record links[LINKS_MAX];
     size_t n_links;
+    bool inspected;
+    struct inspection_record inspection; /* the newest */
 };
 MUST_USE enum err artefact_get(struct evidence *ev, const struct principal *p,
                                const struct uuid *id, struct artefact_view *out);

@@ -109,6 +109,27 @@ void findings_entry(json_t *entry, const struct verdict *v)
         json_put_time(entry, "signatures_at", v->signatures_at * MICROS_PER_SECOND);
 }
 
+json_t *findings_flags(uint32_t flags)
+{
+    static const struct {
+        uint32_t flag;
+        const char *name;
+    } NAMES[] = {
+        {INSPECT_ACTIVE_CONTENT, "active-content"},
+        {INSPECT_ENCRYPTED, "encrypted"},
+        {INSPECT_EMBEDDED_FILES, "embedded-files"},
+        {INSPECT_MACROS, "macros"},
+        {INSPECT_DAMAGED, "damaged"},
+        {INSPECT_ANIMATED, "animated"},
+    };
+    json_t *list = json_array();
+    for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
+        if (flags & NAMES[i].flag)
+            (void)json_array_append_new(list, json_string(NAMES[i].name));
+    }
+    return list;
+}
+
 enum err findings_keep(struct db *db, const struct verdict *v, const struct uuid *artefact,
                        int64_t at)
 {

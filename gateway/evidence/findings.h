@@ -35,6 +35,8 @@ void findings_record(const struct verdict *v, const struct uuid *artefact, int64
                      struct inspection_record *out);
 /* Adds inspection, inspection_reason, virus, engine, signatures, signatures_at. */
 void findings_entry(json_t *entry, const struct verdict *v);
+/* The names of the flags that are set: a new reference. */
+json_t *findings_flags(uint32_t flags);
 /* Record and, if there is one, the waveform; inside a commit. */
 MUST_USE enum err findings_keep(struct db *db, const struct verdict *v,
                                 const struct uuid *artefact, int64_t at);

@@ -79,10 +79,10 @@ MUST_USE enum err api_page(const struct http_exchange *x, size_t standard, size_
 void api_page_next(struct http_exchange *x, json_t *body, const struct uuid *last);
 
 extern const struct api_creation CLAIM_CREATE, ARTEFACT_LINK_MAKE, ASSESSMENT_CREATE,
-    CHOICE_EVENT, CONSENT_CREATE;
+    CHOICE_EVENT, CONSENT_CREATE, VIEW_RELEASE;
 extern const struct api_call CLAIM_CHANGE, CLAIM_GET, CLAIM_LIST, CLAIM_HISTORY;
 extern const struct api_call ARTEFACT_LIST, ARTEFACT_GET, ARTEFACT_RECEIPT,
-    ARTEFACT_LINK_REMOVE, ARTEFACT_CONTENT;
+    ARTEFACT_LINK_REMOVE, ARTEFACT_CONTENT, ARTEFACT_VIEW, ARTEFACT_WAVEFORM;
 extern const struct api_call ASSESSMENT_GET, CONSENT_LIST;
 extern const struct api_call LOG_PROOF, LOG_TILE;
 

@@ -1,6 +1,8 @@
 #include "gateway/routes/view.h"
 
+#include "gateway/base/clock.h"
 #include "gateway/base/encode.h"
+#include "gateway/evidence/findings.h"
 
 #include <string.h>
 
@@ -108,12 +110,41 @@ static void append_link(json_t *links, const struct uuid *claim, const char *rea
     (void)json_array_append_new(links, link);
 }
 
+static void put_figure_if(json_t *o, const char *name, int64_t figure)
+{
+    if (figure > 0)
+        json_put_int(o, name, figure);
+}
+
+static json_t *view_inspection(const struct inspection_record *r)
+{
+    json_t *o = json_object();
+    json_put_text(o, "outcome", r->outcome);
+    json_put_text(o, "reason", strcmp(r->reason, "none") == 0 ? NULL : r->reason);
+    json_put_time(o, "inspected_at", r->at);
+    json_put_text(o, "engine", r->engine);
+    json_put_text(o, "signatures", r->signatures);
+    put_time_if(o, "signatures_at", r->signatures_at * MICROS_PER_SECOND);
+    json_put_text_if(o, "virus", r->virus);
+    json_put_text_if(o, "type", r->type);
+    json_put(o, "flags", findings_flags(r->flags));
+    put_figure_if(o, "pages", r->pages);
+    put_figure_if(o, "width", r->width);
+    put_figure_if(o, "height", r->height);
+    put_figure_if(o, "members", r->members);
+    put_figure_if(o, "duration_ms", r->duration_ms);
+    put_figure_if(o, "channels", r->channels);
+    put_figure_if(o, "sample_rate", r->sample_rate);
+    return o;
+}
+
 json_t *view_artefact_whole(const struct artefact_view *v)
 {
     json_t *o = view_artefact(&v->record, v->mine), *links = json_array();
     for (size_t i = 0; i < v->n_links; i++)
         append_link(links, &v->links[i].claim, v->links[i].reason, v->links[i].created_at);
     json_put(o, "links", links);
+    json_put(o, "inspection", v->inspected ? view_inspection(&v->inspection) : json_null());
     return o;
 }
 

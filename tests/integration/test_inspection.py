@@ -253,6 +253,81 @@ class Outcomes(Inspected):
             self.assertEqual((told["status"], told.get("status_reason")), (status, reason), told)
 
 
+class Views(Inspected):
+    infected = "restrict"
+
+    def view(self, artefact, query="purpose=decision", token=None):
+        return self.gw.get(f"/v1/artefacts/{artefact}/view?{query}", token or self.gw.manager)
+
+    def test_the_metadata_tells_what_was_found(self):
+        told = self.sends_clean(samples.pdf("one page"))
+        found = self.gw.get(f"/v1/artefacts/{told['id']}", self.ada).json["inspection"]
+        self.assertEqual((found["outcome"], found["reason"], found["pages"], found["type"]),
+                         ("clean", None, 1, "application/pdf"))
+        self.assertTrue(found["engine"].startswith("ClamAV "))
+        self.assertEqual(found["flags"], [])
+
+    def test_a_page_as_a_picture(self):
+        told = self.sends_clean(samples.pdf("to be seen"))
+        path = f"/v1/artefacts/{told['id']}/view"
+        answer = self.expect(self.view(told["id"], "purpose=decision&page=1"), 200)
+        self.assertIn(answer.headers["Content-Type"], ("image/png", "image/jpeg"))
+        self.assertTrue(answer.body.startswith((b"\x89PNG", b"\xff\xd8")))
+        self.assertEqual(answer.headers["Content-Security-Policy"], "sandbox; default-src 'none'")
+        self.assertEqual(answer.headers["X-Content-Type-Options"], "nosniff")
+        self.assertEqual(answer.headers["Cache-Control"], "no-store")
+        self.assertTrue(answer.headers["Content-Disposition"].startswith("inline"))
+        self.assertEqual(answer.headers["Link"], f'</v1/artefacts/{told["id"]}/content>; rel="original"')
+        self.assertEqual(answer.headers["Evidence-Pages"], "1")
+        self.expect(self.view(told["id"], "purpose=decision&page=2"), 404)
+        self.expect(self.view(told["id"], "purpose=decision&page=0"), 400)
+        self.expect(self.gw.get(path, self.gw.manager), 400, "purpose-required")
+        self.expect(self.gw.get(path, self.ada), 403)
+        self.assertEqual([e["purpose"] for e in self.history("read.opened") if e["artefact"] == told["id"]],
+                         ["decision"])
+
+    def test_a_picture_as_a_picture(self):
+        told = self.sends_clean(samples.jpeg("seen"), "image/jpeg", filename="p.jpg")
+        self.expect(self.view(told["id"]), 200)
+
+    def test_infected_evidence_is_seen_by_a_release_and_never_given_out(self):
+        infected = samples.pdf("genuine, but infected") + b"%" + EICAR + b"\n"
+        told = self.expect(self.send(infected), 201).json["artefact"]
+        self.assertEqual((told["status"], told["status_reason"]), ("restricted", "infected"))
+        owner = self.gw.token("records_owner", "robin")
+        path = f"/v1/artefacts/{told['id']}/view-release"
+        self.expect(self.view(told["id"]), 409, "not-available")
+        self.expect(self.gw.post(path, self.gw.manager, {"reason": "needed"}), 403)
+        self.expect(self.gw.post(path, owner, {}), 400)
+        self.expect(self.gw.post(path, owner, {"reason": "for the appeal"}), 201)
+        self.expect(self.gw.post(path, owner, {"reason": "again"}), 409, "conflict")
+        picture = self.expect(self.view(told["id"]), 200)
+        self.assertNotIn(EICAR, picture.body)
+        self.expect(self.content(told["id"]), 409, "not-available")
+        self.expect(self.gw.get(f"/v1/artefacts/{told['id']}/view?purpose=decision", self.ada), 403)
+        self.assertEqual(len([e for e in self.history("view.opened") if e["artefact"] == told["id"]]), 1)
+        self.assertEqual([e["reason"] for e in self.history("view.released")], ["for the appeal"])
+
+    def test_no_release_of_what_is_clean(self):
+        told = self.sends_clean(samples.pdf("clean enough"))
+        answer = self.gw.post(f"/v1/artefacts/{told['id']}/view-release",
+                              self.gw.token("records_owner", "robin"), {"reason": "why not"})
+        self.expect(answer, 409)
+
+    def test_the_outline_of_a_recording(self):
+        told = self.sends_clean(samples.wav(2), "audio/wav", filename="a.wav", kind="claimant_recording")
+        path = f"/v1/artefacts/{told['id']}/waveform"
+        outline = self.expect(self.gw.get(path, self.ada), 200).json
+        self.assertEqual(len(outline["peaks"]), 1000)
+        self.assertLess(abs(outline["duration_ms"] - 2000), 50)
+        self.assertTrue(0 < max(outline["peaks"]) <= outline["full_scale"])
+        self.expect(self.gw.get(path, self.gw.manager), 400, "purpose-required")
+        self.expect(self.gw.get(path, self.gw.token("claimant", "eve")), 404)
+        self.expect(self.view(told["id"]), 404)
+        letter = self.sends_clean(samples.pdf("silent"))
+        self.expect(self.gw.get(f"/v1/artefacts/{letter['id']}/waveform", self.ada), 404)
+
+
 class Restricted(Inspected):
     infected = "restrict"
 

@@ -13,6 +13,10 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import gateway_fixture as fixture
+import samples
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
+from tests.inspect.clamd import EICAR, GOOD, Clamd  # noqa: E402
 
 SOURCE = pathlib.Path(os.environ.get("EG_SOURCE", pathlib.Path(__file__).parents[2]))
 PACKAGES = ["ajv@8.17.1", "ajv-formats@3.0.1", "yaml@2.6.1", "@seriousme/openapi-schema-validator@2.3.1"]
@@ -121,6 +125,7 @@ class OpenApi(unittest.TestCase):
         call("GET", f"/v1/claims/{claim}/history", "claimant", "ada")
         call("GET", f"/v1/claims/{claim}/history?limit=2", "case_manager", "casey")
         self.uploads(claim)
+        self.inspected()
         call("GET", "/log/checkpoint")
         call("GET", "/log/proof?leaf=0", "auditor", "audrey")
         call("GET", "/log/proof?from=1", "auditor", "audrey")
@@ -166,6 +171,37 @@ class OpenApi(unittest.TestCase):
         call("PATCH", url, b"x", {**piece, "Upload-Offset": "0", "Upload-Complete": "?0"})
         call("PATCH", url, b"\n\n\n", {**piece, "Upload-Offset": str(len(PDF)), "Upload-Complete": "?1"})
         call("POST", "/v1/uploads" + words, PDF + b"\n", {**draft, "Upload-Complete": "?1"})
+
+    def inspected(self):
+        """The same calls of another server, that has a scanner and keeps what is infected."""
+        clamd = Clamd(*GOOD).start()
+        self.addCleanup(clamd.close)
+        plain, type(self).gw = self.gw, fixture.Gateway().init(str(clamd.socket)).setting(
+            "inspection.infected", "restrict").start()
+        try:
+            claim = self.gw.create_claim("ada")
+            path = f"/v1/claims/{claim}/artefacts?kind=further_evidence"
+            letter, infected = (self.call("POST", path, "claimant", "ada", data, {"Content-Type": "application/pdf"}
+                                          ).json["artefact"]["id"]
+                                for data in (samples.pdf(), samples.pdf() + b"%" + EICAR))
+            sound = self.call("POST", f"/v1/claims/{claim}/artefacts?kind=claimant_recording", "claimant", "ada",
+                              samples.wav(1), {"Content-Type": "audio/wav"}).json["artefact"]["id"]
+            for item in (letter, infected, sound):
+                self.call("GET", f"/v1/artefacts/{item}", "claimant", "ada")
+                self.call("GET", f"/v1/artefacts/{item}/waveform", "claimant", "ada")
+            release = f"/v1/artefacts/{infected}/view-release"
+            self.call("GET", f"/v1/artefacts/{infected}/view?purpose=decision", "case_manager", "casey")
+            self.call("POST", release, "records_owner", "robin", {"reason": "for the appeal"})
+            self.call("POST", release, "records_owner", "robin", {"reason": "again"})
+            for item in (letter, infected):
+                self.call("GET", f"/v1/artefacts/{item}/view?purpose=decision&page=1", "case_manager", "casey")
+            self.gw.setting("inspection.infected", "refuse").stop()
+            self.gw.start()
+            self.call("POST", path, "claimant", "ada", EICAR, {"Content-Type": "text/plain"})
+        finally:
+            inspected, type(self).gw = self.gw, plain
+            inspected.stop()
+            inspected.remove()
 
     def check(self):
         with tempfile.NamedTemporaryFile("w", suffix=".json") as told:

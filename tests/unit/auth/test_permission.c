@@ -76,7 +76,7 @@ static void enumerate(uint32_t role_sets_from, uint32_t role_sets_to,
 static bool is_showing(enum action a)
 {
     return a == ACTION_ARTEFACT_LIST || a == ACTION_ARTEFACT_READ ||
-           a == ACTION_ARTEFACT_CONTENT;
+           a == ACTION_ARTEFACT_CONTENT || a == ACTION_ARTEFACT_VIEW;
 }
 
 static unsigned long n_permitted;
@@ -102,6 +102,13 @@ static void check_invariants(const struct principal *p, const struct access *a,
         ck_abort_msg("a claimant or representative sees a harmful artefact");
     if (a->action == ACTION_ARTEFACT_CONTENT && a->status != ARTEFACT_AVAILABLE)
         ck_abort_msg("content outside available: status %u", a->status);
+    if (a->action == ACTION_ARTEFACT_VIEW &&
+        ((a->status != ARTEFACT_AVAILABLE && a->status != ARTEFACT_RESTRICTED) ||
+         purpose == PURPOSE_NONE || purpose == PURPOSE_OWN))
+        ck_abort_msg("a safe view without a purpose, or of what is not to be seen");
+    if (a->action == ACTION_VIEW_RELEASE &&
+        (used != ROLE_RECORDS_OWNER || a->status != ARTEFACT_RESTRICTED))
+        ck_abort_msg("a view is released by somebody else, or without need");
     if (a->action == ACTION_ARTEFACT_CONTENT && purpose == PURPOSE_OWN &&
         used != ROLE_CLAIMANT && used != ROLE_REPRESENTATIVE &&
         used != ROLE_HEALTH_PROFESSIONAL)
