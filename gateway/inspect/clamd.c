@@ -5,7 +5,11 @@
  * AlertExceedsMax is on, and there is no command that tells its settings. A zip in a zip in a
  * zip, deeper than the deepest MaxRecursion that clamd accepts (100), exceeds a limit of every
  * clamd: one that says "OK" to it would say so to anything that was padded well enough. The
- * innermost file is random, since clamd remembers what it found clean. */
+ * innermost file is random, since clamd remembers what it found clean.
+ *
+ * AlertExceedsMax is not enough: clamd 1.4 inflates a member up to MaxFileSize and says "OK" to
+ * the beginning. So it is also tried whether it reaches as far as our own bounds; what is larger,
+ * the examiner does not let pass. */
 #include "gateway/inspect/clamd.h"
 
 #include "gateway/base/buf.h"
@@ -21,10 +25,15 @@
 
 enum {
     PROBE_DEPTH = 150,
+    PROBE_WAIT_MS = 60000, /* some seconds' work for clamd */
     PROBE_MAX = 64 * 1024,
     ZIP_LOCAL = 30,
     ZIP_CENTRAL = 46,
     ZIP_END = 22,
+    REACH_MEMBERS = INSPECT_INFLATED_MAX / INSPECT_MEMBER_MAX,
+    REACH_MAX = 4 << 20,
+    PIECE = 64 * 1024,
+    ZEROS_A_MATCH = 258,
 };
 
 static enum err set_deadline(int fd, unsigned wait_ms)
@@ -187,6 +196,156 @@ static void put_le(uint8_t *at, uint32_t v, size_t bytes)
         at[i] = (uint8_t)(v >> (8 * i));
 }
 
+/* ---- how far it reaches ---- */
+
+/* Deflate with its fixed codes, bits from the lowest up. */
+struct bits {
+    struct buf *out;
+    uint32_t held;
+    unsigned n;
+};
+
+static enum err put_bits(struct bits *b, uint32_t value, unsigned n)
+{
+    b->held |= value << b->n;
+    b->n += n;
+    while (b->n >= 8) {
+        TRY(buf_append_byte(b->out, (uint8_t)b->held));
+        b->held >>= 8;
+        b->n -= 8;
+    }
+    return ERR_OK;
+}
+
+/* A literal zero, then matches of the greatest length with what stands right before: 13 bits
+ * each (285 is 11000101, its distance code 00000; a code's first bit comes first). */
+static enum err deflate_zeros(struct buf *out, uint32_t matches)
+{
+    struct bits b = {.out = out};
+
+    TRY(put_bits(&b, 3, 3));          /* last block, fixed codes */
+    TRY(put_bits(&b, 0x0c, 8));       /* literal 0: 00110000 */
+    for (uint32_t i = 0; i < matches; i++)
+        TRY(put_bits(&b, 0xa3, 13));
+    TRY(put_bits(&b, 0, 7));          /* the end */
+    return put_bits(&b, 0, 7);        /* up to a whole byte */
+}
+
+/* All below 144: codes of eight bits, 00110000 and up. */
+static enum err deflate_literals(struct buf *out, const struct buf *bytes)
+{
+    struct bits b = {.out = out};
+
+    TRY(put_bits(&b, 3, 3));
+    for (size_t i = 0; i < bytes->len; i++) {
+        uint32_t code = 0x30U + bytes->data[i], turned = 0;
+
+        for (unsigned bit = 0; bit < 8; bit++)
+            turned |= (code >> bit & 1) << (7 - bit);
+        TRY(put_bits(&b, turned, 8));
+    }
+    TRY(put_bits(&b, 0, 7));
+    return put_bits(&b, 0, 7);
+}
+
+struct member {
+    const struct buf *bytes;
+    uint32_t size;
+    char name;
+};
+
+static enum err put_member(struct buf *zip, struct buf *index, const struct member *m)
+{
+    uint8_t local[ZIP_LOCAL] = {'P', 'K', 3, 4, 20};
+    uint8_t central[ZIP_CENTRAL] = {'P', 'K', 1, 2, 20, 0, 20};
+
+    put_le(local + 8, 8, 2); /* deflated; clamd does not look at checksums */
+    put_le(local + 18, (uint32_t)m->bytes->len, 4);
+    put_le(local + 22, m->size, 4);
+    put_le(local + 26, 1, 2);
+    memcpy(central + 8, local + 6, ZIP_LOCAL - 6);
+    put_le(central + 42, (uint32_t)zip->len, 4);
+    TRY(buf_append(zip, local, sizeof(local)));
+    TRY(buf_append_byte(zip, (uint8_t)m->name));
+    TRY(buf_append(zip, m->bytes->data, m->bytes->len));
+    TRY(buf_append(index, central, sizeof(central)));
+    return buf_append_byte(index, (uint8_t)m->name);
+}
+
+/* Members of nothing, nearly as large together as may be, and the trial file after them. Each
+ * differs in length, so that clamd knows none from before. */
+static enum err make_far(const struct buf *trial, struct buf *out)
+{
+    AUTO_CLEAR(buf_clear) struct buf index;
+    AUTO_CLEAR(buf_clear) struct buf zeros;
+    uint8_t end[ZIP_END] = {'P', 'K', 5, 6};
+    uint32_t chance;
+    struct member m;
+
+    buf_init(&index, PROBE_MAX);
+    buf_init(&zeros, REACH_MAX);
+    if (getrandom(&chance, sizeof(chance), 0) != (ssize_t)sizeof(chance))
+        return err_errno("getrandom");
+    for (uint32_t i = 0; i < REACH_MEMBERS; i++) {
+        uint32_t matches = INSPECT_MEMBER_MAX / ZEROS_A_MATCH - 1 - i - chance % 1000;
+
+        buf_reset(&zeros);
+        TRY(deflate_zeros(&zeros, matches));
+        m = (struct member){&zeros, matches * ZEROS_A_MATCH + 1, (char)('a' + i)};
+        TRY(put_member(out, &index, &m));
+    }
+    buf_reset(&zeros); /* not stored: it must not be found in the zip's own bytes */
+    TRY(deflate_literals(&zeros, trial));
+    m = (struct member){&zeros, (uint32_t)trial->len, 'z'};
+    TRY(put_member(out, &index, &m));
+    put_le(end + 8, REACH_MEMBERS + 1, 2);
+    put_le(end + 10, REACH_MEMBERS + 1, 2);
+    put_le(end + 12, (uint32_t)index.len, 4);
+    put_le(end + 16, (uint32_t)out->len, 4);
+    TRY(buf_append(out, index.data, index.len));
+    return buf_append(out, end, sizeof(end));
+}
+
+static enum err scan_large(const char *socket_path, unsigned wait_ms, struct verdict *v)
+{
+    static const uint8_t last[4] = {0};
+    uint8_t piece[4 + PIECE] = {0, PIECE >> 16, (PIECE >> 8) & 0xff, PIECE & 0xff};
+    char reply[CLAMD_REPLY_MAX];
+    AUTO_FD int fd = -1;
+    size_t len;
+
+    _Static_assert(INSPECT_MEMBER_MAX % PIECE == 0, "in whole pieces");
+    if (getrandom(piece + 4, 16, 0) != 16)
+        return err_errno("getrandom");
+    TRY(clamd_stream_open(socket_path, wait_ms, &fd, NULL));
+    for (uint32_t sent = 0; sent < INSPECT_MEMBER_MAX; sent += PIECE)
+        TRY(send_all(fd, piece, sizeof(piece)));
+    TRY(send_all(fd, last, sizeof(last)));
+    TRY(read_reply(fd, reply, &len));
+    clamd_judge(reply, len, v);
+    return ERR_OK;
+}
+
+static enum err probe_reach(const char *socket_path, unsigned wait_ms, const struct buf *trial,
+                            bool *reaches)
+{
+    AUTO_CLEAR(buf_clear) struct buf far;
+    struct verdict v = {.outcome = INSPECT_NONE};
+    enum err e;
+
+    buf_init(&far, REACH_MAX);
+    TRY(make_far(trial, &far));
+    TRY(scan(socket_path, wait_ms, &far, &v));
+    *reaches = v.outcome == INSPECT_VIRUS;
+    if (!*reaches)
+        return ERR_OK;
+    e = scan_large(socket_path, wait_ms, &v);
+    *reaches = e == ERR_OK && v.outcome == INSPECT_CLEAN;
+    return ERR_OK; /* a clamd that hangs up on a large stream does not reach far, that is all */
+}
+
+/* ---- whether it tells ---- */
+
 /* `inner` stored as the member "a" of a new zip file. */
 static enum err wrap(const struct buf *inner, struct buf *out)
 {
@@ -233,6 +392,7 @@ enum err clamd_probe(const char *socket_path, unsigned wait_ms, struct clamd_beh
 {
     AUTO_CLEAR(buf_clear) struct buf trial;
     AUTO_CLEAR(buf_clear) struct buf deep;
+    unsigned long_ms = wait_ms < PROBE_WAIT_MS ? PROBE_WAIT_MS : wait_ms;
     struct verdict v = {.outcome = INSPECT_NONE};
 
     *out = (struct clamd_behaviour){.detects = false};
@@ -245,5 +405,5 @@ enum err clamd_probe(const char *socket_path, unsigned wait_ms, struct clamd_beh
     TRY(scan(socket_path, wait_ms, &deep, &v));
     out->tells_limits =
         v.outcome == INSPECT_COULD_NOT_SCAN && v.reason == REASON_SCANNER_LIMITS;
-    return ERR_OK;
+    return probe_reach(socket_path, long_ms, &trial, &out->reaches);
 }

@@ -18,12 +18,14 @@ MUST_USE enum err clamd_version(const char *socket_path, unsigned wait_ms,
 MUST_USE enum err clamd_stream_open(const char *socket_path, unsigned wait_ms, int *fd,
                                     pid_t *pid);
 
-/* How it behaves, asked with two generated files:
+/* How it behaves, asked with generated files:
  * - `detects`: it finds the harmless file by which every scanner can be tried;
  * - `tells_limits`: it says so when it gives up at a limit (AlertExceedsMax), instead of "OK":
- *   without it no "OK" of this clamd means anything. */
+ *   without it no "OK" of this clamd means anything;
+ * - `reaches`: it looks at a file of INSPECT_MEMBER_MAX bytes, and at what comes after
+ *   INSPECT_INFLATED_MAX bytes inside an archive. */
 struct clamd_behaviour {
-    bool detects, tells_limits;
+    bool detects, tells_limits, reaches;
 };
 MUST_USE enum err clamd_probe(const char *socket_path, unsigned wait_ms,
                               struct clamd_behaviour *out);

@@ -83,7 +83,7 @@ MUST_USE enum err inspection_render(struct inspectors *p, const char *type, uint
                                     const struct render_source *source, struct render_info *out);
 
 struct inspectors_health {
-    bool clamd_reachable, detects, tells_limits;
+    bool clamd_reachable, detects, tells_limits, reaches; /* see struct clamd_behaviour */
     bool limits_known, limits_fit, temporary_in_memory; /* by its configuration file */
     bool sandbox_complete;
     unsigned lacks; /* of enum sandbox_lack */

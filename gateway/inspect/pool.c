@@ -16,13 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ABOUT_FRESH_MS = 1000, TRIAL_FRESH_MS = 60000, TRIAL_STEPS = 8 };
+enum { ABOUT_FRESH_MS = 1000, TRIAL_FRESH_MS = 600000, TRIAL_WAIT_MS = 120000 };
 
-void pool_until(const struct inspectors *p, unsigned ms, struct timespec *out)
+void pool_until(unsigned ms, struct timespec *out)
 {
     int64_t at = clock_steady_ms() + ms;
 
-    (void)p;
     *out = (struct timespec){.tv_sec = at / 1000, .tv_nsec = (at % 1000) * 1000000};
 }
 
@@ -32,7 +31,7 @@ bool pool_enter(struct inspectors *p)
     bool entered;
     int failed = 0;
 
-    pool_until(p, p->config.begin_wait_ms, &until);
+    pool_until(p->config.begin_wait_ms, &until);
     (void)pthread_mutex_lock(&p->lock);
     while (p->active >= p->config.pool_size && failed == 0)
         failed = pthread_cond_timedwait(&p->changed, &p->lock, &until);
@@ -115,6 +114,10 @@ static void report_trial(enum err e, const struct clamd_behaviour *b)
         log_event(LOG_ERROR, "inspect.clamd_hides_limits",
                   log_str("message", "clamd answers OK for what it gave up on: set "
                                      "AlertExceedsMax. Nothing comes out clean."));
+    else if (!b->reaches)
+        log_event(LOG_ERROR, "inspect.clamd_stops_early",
+                  log_str("message", "clamd's MaxFileSize, MaxScanSize or StreamMaxLength is "
+                                     "below 25M, 100M, 25M. Nothing comes out clean."));
 }
 
 /* With the lock held, which it gives up meanwhile. */
@@ -145,7 +148,7 @@ bool engine_believed(struct inspectors *p, pid_t clamd)
     bool believed;
     int failed = 0;
 
-    pool_until(p, p->config.clamd_wait_ms * TRIAL_STEPS, &until);
+    pool_until(TRIAL_WAIT_MS, &until);
     (void)pthread_mutex_lock(&p->lock);
     while (p->trial == TRIAL_UNDER_WAY && failed == 0)
         failed = pthread_cond_timedwait(&p->changed, &p->lock, &until);
@@ -154,7 +157,7 @@ bool engine_believed(struct inspectors *p, pid_t clamd)
          clock_steady_ms() - p->tried_ms > TRIAL_FRESH_MS))
         try_engine(p);
     believed = p->trial == TRIAL_DONE && p->tried == clamd && p->behaviour.detects &&
-               p->behaviour.tells_limits;
+               p->behaviour.tells_limits && p->behaviour.reaches;
     (void)pthread_mutex_unlock(&p->lock);
     return believed;
 }
@@ -177,6 +180,7 @@ void inspectors_health(struct inspectors *p, struct inspectors_health *out)
     (void)pthread_mutex_lock(&p->lock);
     out->detects = p->behaviour.detects;
     out->tells_limits = p->behaviour.tells_limits;
+    out->reaches = p->behaviour.reaches;
     (void)pthread_mutex_unlock(&p->lock);
     memcpy(out->engine, about.engine, sizeof(out->engine));
     memcpy(out->signatures, about.signatures, sizeof(out->signatures));

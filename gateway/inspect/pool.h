@@ -34,7 +34,7 @@ struct inspectors {
 /* A place in the pool, waited for; false: none became free. */
 bool pool_enter(struct inspectors *p);
 void pool_leave(struct inspectors *p);
-void pool_until(const struct inspectors *p, unsigned ms, struct timespec *out);
+void pool_until(unsigned ms, struct timespec *out); /* on the steady clock */
 
 /* What clamd says of itself now (at most a second old). */
 MUST_USE enum err engine_about(struct inspectors *p, struct clamd_about *out);

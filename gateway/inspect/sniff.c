@@ -36,6 +36,10 @@ static const struct {
     {"\xff\xd8\xff\xe0", 4, "image/jpeg"}, /* JFIF */
     {"\xff\xd8\xff\xe1", 4, "image/jpeg"}, /* Exif: photographs */
     {"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16, "image/png"},
+    /* libmagic looks behind the tag, which may be longer than the head when it holds a cover */
+    {"ID3\x02\0", 5, "audio/mpeg"},
+    {"ID3\x03\0", 5, "audio/mpeg"},
+    {"ID3\x04\0", 5, "audio/mpeg"},
 };
 
 enum {

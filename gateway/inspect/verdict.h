@@ -82,6 +82,12 @@ enum {
     VERDICT_RATE_MAX = 768000,
     VERDICT_MEMBERS_MAX = 1000000,
 };
+
+/* What clamd has to be able to look at, or it is not believed (clamd.h); and beyond which nothing
+ * inside another file is let pass, since clamd says OK to a member that is larger than its
+ * MaxFileSize even with AlertExceedsMax. Debian's defaults (25M, 100M) suffice. */
+enum { INSPECT_MEMBER_MAX = 24 << 20, INSPECT_INFLATED_MAX = 96 << 20 };
+
 #define VERDICT_DURATION_MAX_MS INT64_C(3155760000000) /* a century */
 
 struct verdict {

@@ -23,8 +23,8 @@ enum {
     AUDIO_ERRORS_IN_A_ROW_MAX = 10000,
     SHORTFALL_S = 1,
 };
-/* What writers put in who do not know the length yet. */
-#define WAV_LENGTH_UNKNOWN INT64_C(0x7fff0000)
+/* At least this is what writers put in who do not know the length yet. */
+#define WAV_LENGTH_UNKNOWN 0x7fff0000U
 
 static const char DECODERS[] =
     "aac,alac,mp3,mp3float,mp2,mp2float,flac,vorbis,opus,speex,pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,"
@@ -54,6 +54,8 @@ struct audio {
     uint64_t at_rate;   /* sample frames since the rate was last changed */
     uint64_t before_us; /* the time of those before */
     uint64_t good, bad; /* packets */
+    bool length_told;
+    bool cut; /* one of them was not all there */
     struct peaks peaks;
 };
 
@@ -115,10 +117,34 @@ static bool contents_first(const uint8_t *head, size_t len)
     return false;
 }
 
+static uint32_t little_endian(const uint8_t *at)
+{
+    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+/* Whether a WAV says how long it is: recorders that stream write the greatest number, or 0. */
+static bool wav_tells_length(const uint8_t *head, size_t len)
+{
+    size_t at = 12;
+
+    while (at < len && len - at >= 8) {
+        uint32_t size = little_endian(head + at + 4);
+
+        if (memcmp(head + at, "data", 4) == 0)
+            return size != 0 && size < WAV_LENGTH_UNKNOWN;
+        if (size > len - at - 8)
+            return false;
+        at += 8 + (size_t)size + size % 2;
+    }
+    return false;
+}
+
 static enum err choose_reading(struct audio *a, const char *format)
 {
     const uint8_t *head = a->source->head.data;
 
+    a->length_told = strcmp(format, "wav") != 0 ||
+                     wav_tells_length(head, a->source->head.len);
     if (strcmp(format, "mov") != 0 || contents_first(head, a->source->head.len))
         return ERR_OK;
     return source_hold(a->source, AUDIO_HELD_MAX, &a->held, &a->held_len);
@@ -257,6 +283,8 @@ static enum err decode_all(struct audio *a, struct verdict *v)
 
     while ((result = av_read_frame(a->format, a->packet)) >= 0) {
         bool ours = a->packet->stream_index == a->stream;
+        if (ours && (a->packet->flags & AV_PKT_FLAG_CORRUPT) != 0)
+            a->cut = true;
 
         if (ours && decode_packet(a, a->packet, v)) {
             a->good++;
@@ -350,11 +378,9 @@ static bool falls_short(const struct audio *a)
     const AVStream *s = a->format->streams[a->stream];
     int64_t promised_us;
 
+    if (a->cut)
+        return true;
     if (s->duration == AV_NOPTS_VALUE || s->duration <= 0)
-        return false;
-    if (strcmp(a->format->iformat->name, "wav") == 0 &&
-        (s->codecpar->block_align <= 0 ||
-         s->duration >= WAV_LENGTH_UNKNOWN / s->codecpar->block_align))
         return false;
     promised_us = av_rescale_q(s->duration, s->time_base, AV_TIME_BASE_Q);
     return promised_us > (int64_t)heard_us(a) + SHORTFALL_S * INT64_C(1000000);
@@ -366,7 +392,7 @@ static enum err judge(const struct audio *a, struct verdict *v)
 
     if (us == 0 || a->bad > a->good)
         return UNREADABLE(v);
-    if (a->bad > 0 || falls_short(a))
+    if (a->bad > 0 || (a->length_told && falls_short(a)))
         v->flags |= INSPECT_DAMAGED;
     v->duration_ms = (int64_t)(us / 1000);
     v->n_peaks = VERDICT_PEAKS;

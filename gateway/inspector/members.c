@@ -35,6 +35,7 @@ static bool is_archive(const uint8_t *data, size_t len)
 static enum err inflate(struct members *m, struct archive *a, struct buf *kept)
 {
     static uint8_t piece[64 * 1024];
+    uint64_t size = 0;
 
     for (;;) {
         ssize_t n = archive_read_data(a, piece, sizeof(piece));
@@ -45,18 +46,14 @@ static enum err inflate(struct members *m, struct archive *a, struct buf *kept)
             m->broken = true;
             return ERR_OK;
         }
+        size += (uint64_t)n;
         m->inflated += (uint64_t)n;
-        if (m->inflated > MEMBERS_INFLATED_MAX) {
+        if (size > INSPECT_MEMBER_MAX || m->inflated > INSPECT_INFLATED_MAX) {
             m->beyond = true;
             return ERR_OK;
         }
-        if (kept->len < MEMBER_KEPT_MAX || is_archive(kept->data, kept->len)) {
-            if (kept->len + (size_t)n > MEMBER_NESTED_MAX) {
-                m->beyond = true;
-                return ERR_OK;
-            }
+        if (kept->len < MEMBER_KEPT_MAX || is_archive(kept->data, kept->len))
             TRY(buf_append(kept, piece, (size_t)n));
-        }
     }
 }
 
@@ -66,7 +63,7 @@ static enum err one_member(struct members *m, struct archive *a, struct archive_
     AUTO_CLEAR(buf_clear) struct buf kept;
     const char *name = archive_entry_pathname(e);
 
-    buf_init(&kept, MEMBER_NESTED_MAX);
+    buf_init(&kept, INSPECT_MEMBER_MAX);
     if (archive_entry_is_encrypted(e)) {
         m->encrypted = true;
         return ERR_OK;

@@ -7,9 +7,7 @@
 enum {
     MEMBERS_HELD_MAX = 256 << 20, /* of the archive */
     MEMBERS_MAX = 20000,
-    MEMBERS_INFLATED_MAX = 512 << 20,
     MEMBERS_DEPTH_MAX = 4,
-    MEMBER_NESTED_MAX = 64 << 20,
     MEMBER_KEPT_MAX = 1 << 20,
 };
 

@@ -22,6 +22,7 @@ struct walk {
     qpdf_oh *stack;
     size_t n, cap;
     uint32_t visits;
+    uint64_t attached; /* bytes, inflated */
     uint8_t *seen; /* one bit for each object number */
     unsigned flags;
     bool beyond;
@@ -45,12 +46,39 @@ static const char *const ACTIVE_SUBTYPES[] = {"/RichMedia", "/Screen", "/Movie",
 static const char *const EMBEDDED_KEYS[] = {"/EF", "/EmbeddedFiles"};
 #define ONE_OF(text, list) is_one_of((text), (list), ARRAY_LEN(list))
 
+/* Attached files, inflated: clamd does not tell when it leaves off inside one. */
+static void measure_files(struct walk *w, qpdf_oh files)
+{
+    static const char *const names[] = {"/F", "/UF", "/DOS", "/Mac", "/Unix"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names) && qpdf_oh_is_dictionary(w->q, files); i++) {
+        qpdf_oh file = qpdf_oh_get_key(w->q, files, names[i]);
+        unsigned char *bytes = NULL;
+        size_t len = 0;
+
+        if (qpdf_oh_is_stream(w->q, file)) {
+            QPDF_ERROR_CODE failed = qpdf_oh_get_stream_data(w->q, file, qpdf_dl_all, NULL, &bytes,
+                                                             &len);
+
+            if ((failed & QPDF_ERRORS) != 0 || len > INSPECT_MEMBER_MAX)
+                w->beyond = true;
+            w->attached += len;
+            if (w->attached > INSPECT_INFLATED_MAX)
+                w->beyond = true;
+            free(bytes);
+        }
+        qpdf_oh_release(w->q, file);
+    }
+}
+
 static void look_at_key(struct walk *w, const char *key, qpdf_oh value)
 {
     if (ONE_OF(key, ACTIVE_KEYS))
         w->flags |= INSPECT_ACTIVE_CONTENT;
     if (ONE_OF(key, EMBEDDED_KEYS))
         w->flags |= INSPECT_EMBEDDED_FILES;
+    if (strcmp(key, "/EF") == 0)
+        measure_files(w, value);
     if (!qpdf_oh_is_name(w->q, value))
         return;
     if (strcmp(key, "/S") == 0 && ONE_OF(qpdf_oh_get_name(w->q, value), ACTIVE_ACTIONS))

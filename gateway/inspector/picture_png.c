@@ -16,6 +16,7 @@ struct png {
     uint32_t width, height, rows_done;
     size_t row_bytes;
     uint8_t *pixels; /* one row, or all */
+    bool cut;
 };
 
 static void on_error(png_structp p, png_const_charp message)
@@ -34,11 +35,16 @@ static void take(png_structp p, png_bytep to, size_t len)
 {
     struct png *g = png_get_io_ptr(p);
 
-    if (len > g->left)
+    size_t n = len < g->left ? len : g->left;
+
+    if (n == 0)
         png_error(p, "the end");
-    memcpy(to, g->data, len);
-    g->data += len;
-    g->left -= len;
+    /* the rest of the last piece is made up, so that the rows before it are not lost */
+    memcpy(to, g->data, n);
+    memset(to + n, 0, len - n);
+    g->cut |= n < len;
+    g->data += n;
+    g->left -= n;
 }
 
 /* Whatever it is becomes RGBA of eight bits. */
@@ -132,6 +138,8 @@ enum err png_picture(const uint8_t *data, size_t len, uint32_t page, struct canv
         e = err_set(ERR_NOMEM, "a PNG");
     else
         e = decode_guarded(g, c, v);
+    if (g->cut && v->outcome == INSPECT_CLEAN)
+        v->flags |= INSPECT_DAMAGED;
     if (e == ERR_OK && c != NULL && c->rgb != NULL && g->pixels != NULL &&
         png_get_interlace_type(g->p, g->info) != PNG_INTERLACE_NONE)
         draw_kept(g, c);

@@ -79,22 +79,6 @@ enum err source_read(struct source *s, void *data, size_t cap, size_t *len)
     return ERR_OK;
 }
 
-enum err source_exactly(struct source *s, void *data, size_t len)
-{
-    uint8_t *at = data;
-
-    while (len > 0) {
-        size_t n;
-
-        TRY(source_read(s, at, len, &n));
-        if (n == 0)
-            return err_set(ERR_INVALID, "the file ends too early");
-        at += n;
-        len -= n;
-    }
-    return ERR_OK;
-}
-
 enum err source_hold(struct source *s, size_t max, const uint8_t **data, size_t *len)
 {
     static uint8_t piece[SOURCE_PIECE];

@@ -30,7 +30,4 @@ MUST_USE enum err source_read(struct source *s, void *data, size_t cap, size_t *
 /* All of it, for what needs to jump about; owned by the source. ERR_TOO_LARGE beyond `max`,
  * which is at most SOURCE_HELD_MAX. */
 MUST_USE enum err source_hold(struct source *s, size_t max, const uint8_t **data, size_t *len);
-/* `len` bytes exactly, or ERR_INVALID */
-MUST_USE enum err source_exactly(struct source *s, void *data, size_t len);
-
 #endif

@@ -32,6 +32,7 @@ static const struct {
     {"application/CDFV2", step_ole},
     {"application/x-ole-storage", step_ole},
     {"application/vnd.ms-office", step_ole},
+    {"application/encrypted", step_ole}, /* libmagic's name for one with a password */
     {"application/x-7z-compressed", step_archive},
     {"application/x-tar", step_archive},
     {"text/plain", step_text},

@@ -132,8 +132,8 @@ static void print_health(struct inspectors *p)
     struct inspectors_health h;
 
     inspectors_health(p, &h);
-    print(json_pack("{s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:i, s:s, s:s, s:I, s:b}", "reachable",
-                    h.clamd_reachable, "detects", h.detects, "tells_limits", h.tells_limits,
+    print(json_pack("{s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:i, s:s, s:s, s:I, s:b}", "reachable",
+                    h.clamd_reachable, "detects", h.detects, "tells_limits", h.tells_limits, "reaches", h.reaches,
                     "limits_known", h.limits_known, "limits_fit", h.limits_fit,
                     "temporary_in_memory", h.temporary_in_memory, "sandbox_complete",
                     h.sandbox_complete, "lacks", (int)h.lacks, "engine", h.engine, "signatures",

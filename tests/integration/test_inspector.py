@@ -10,9 +10,11 @@ import sys
 import tempfile
 import unittest
 import zipfile
+import zlib
 
 sys.path.insert(0, os.environ["EG_SOURCE"])
 from tests.inspect.clamd import EICAR, GOOD, Clamd  # noqa: E402
+from tests.inspect.make_corpus import pages_pdf, stream  # noqa: E402
 from tests.inspect.inspector import PLAIN, SANITIZED, Inspector  # noqa: E402
 
 VIRUS = "Test.Eicar.Body.UNOFFICIAL"
@@ -24,6 +26,14 @@ def zipped(*members, compression=zipfile.ZIP_DEFLATED):
         for name, data in members:
             z.writestr(name, data)
     return out.getvalue()
+
+
+def attachment(data, compressed):
+    filters = b""
+    if compressed:
+        data, filters = zlib.compress(data), b"/Filter/FlateDecode"
+    names = b"/Names<</EmbeddedFiles<</Names[(a)<</Type/Filespec/F(a)/EF<</F 6 0 R>>>>]>>>>"
+    return pages_pdf(catalog=names, more=[stream(data, b"/Type/EmbeddedFile" + filters)])
 
 
 class WithClamd(unittest.TestCase):
@@ -78,9 +88,26 @@ class Virus(WithClamd):
         self.check_virus(self.inspector(), "application/zip", data)
 
     def test_behind_padding_is_never_clean(self):
+        """clamd says OK to this one (1.4, AlertExceedsMax on): our own bound is what holds."""
         data = zipped(("a.bin", b"\0" * (30 << 20) + EICAR))
         v = self.inspector().inspect("application/zip", self.file(data))
         self.assertEqual(v["outcome"], "could-not-scan", v)
+
+
+    def test_in_a_pdf_attachment(self):
+        for attached, compressed in ((EICAR, False), (EICAR, True), (zipped(("a", EICAR)), True)):
+            self.check_virus(self.inspector(), "application/pdf", attachment(attached, compressed))
+
+    def test_behind_padding_in_a_pdf_attachment(self):
+        data = attachment(b"\0" * (30 << 20) + EICAR, True)
+        v = self.inspector().inspect("application/pdf", self.file(data))
+        self.assertIn(v["outcome"], ("could-not-scan", "virus"), v)
+
+    def test_many_members_before_it(self):
+        """More than clamd looks at altogether, each of them small enough."""
+        members = [(f"{i}", bytes([i]) * (20 << 20)) for i in range(7)]
+        v = self.inspector().inspect("application/zip", self.file(zipped(*members, ("z", EICAR))))
+        self.assertIn(v["outcome"], ("could-not-scan", "virus"), v)
 
 
 class Settings(unittest.TestCase):
@@ -145,10 +172,26 @@ class Settings(unittest.TestCase):
         self.assertEqual(self.inspect(inspector), ("could-not-scan", "scanner-settings"))
         self.assertFalse(inspector.health()["detects"])
 
-    def test_stream_limit(self):
-        clamd, inspector = self.start("AlertExceedsMax yes", "StreamMaxLength 1M", largest=10 << 20)
+    def test_a_clamd_that_stops_early_is_not_believed(self):
+        for line in "MaxFileSize 20M", "MaxScanSize 80M", "StreamMaxLength 20M":
+            with self.subTest(line=line):
+                clamd, inspector = self.start(line, "AlertExceedsMax yes")
+                clamd.start()
+                health = inspector.health()
+                self.assertTrue(health["detects"] and health["tells_limits"], health)
+                self.assertFalse(health["reaches"], health)
+                self.assertEqual(self.inspect(inspector), ("could-not-scan", "scanner-settings"))
+
+    def test_debian_defaults_suffice(self):
+        clamd, inspector = self.start("MaxFileSize 25M", "MaxScanSize 100M", "StreamMaxLength 25M",
+                                      "AlertExceedsMax yes")
         clamd.start()
-        self.assertEqual(self.inspect(inspector, b"letter\n" * 500000),
+        self.assertTrue(inspector.health()["good"])
+
+    def test_stream_limit(self):
+        clamd, inspector = self.start("AlertExceedsMax yes", "StreamMaxLength 25M", largest=30 << 20)
+        clamd.start()
+        self.assertEqual(self.inspect(inspector, b"letter\n" * 4000000),
                          ("could-not-scan", "scanner-size"))
         health = inspector.health()
         self.assertTrue(health["limits_known"], health)
