@@ -21,6 +21,7 @@ static const struct cli_subcommand COMMANDS[] = {
      "reads a configuration, prints what is in effect and what to mind"},
     {"keys", cmd_keys, "list, add, rotate, retire service keys"},
     {"export", cmd_export, "writes an artefact as an age file for one recipient"},
+    {"rescan", cmd_rescan, "has stored artefacts inspected again"},
     {"scrub", cmd_scrub, "checks every sealed payload against its record"},
     {"verify", cmd_verify, "verifies a receipt, offline"},
     {"log", cmd_log,

@@ -328,6 +328,45 @@ class Views(Inspected):
         self.expect(self.gw.get(f"/v1/artefacts/{letter['id']}/waveform", self.ada), 404)
 
 
+class Rescan(Inspected):
+    """The scanner learns: what it took for clean is looked at again."""
+
+    WORDS = b"a new virus that nobody knew of"
+
+    @classmethod
+    def configure(cls, gw):
+        gw.setting("inspection.rescan_recent", "0 s")
+
+    def rescan(self, *argv, code):
+        done = self.gw.command("rescan", "--config", self.gw.config, *argv, check=False, timeout=300)
+        self.assertEqual(done.returncode, code, (done.stdout, done.stderr))
+        return done.stdout.decode()
+
+    def test_new_signatures_find_old_evidence(self):
+        old = self.sends_clean(b"Dear all, " + self.WORDS, "text/plain", filename="old.txt")
+        clean = self.sends_clean(samples.pdf("still clean"))
+        self.assertIn("2 looked at, 0 infected", self.rescan("--all", code=0))
+        self.clamd.stop()
+        (self.clamd.folder / "db/more.ndb").write_text(f"Test.New.Virus:0:*:{self.WORDS.hex()}\n")
+        os.chmod(self.clamd.folder / "db/more.ndb", 0o644)
+        self.clamd.start()
+        told = self.rescan("--since", "2026-01-01T00:00:00Z", code=1)
+        self.assertIn(f"{old['id']}: virus Test.New.Virus.UNOFFICIAL, available -> restricted", told)
+        self.assertIn("2 looked at, 1 infected", told)
+        self.expect(self.content(old["id"]), 409, "not-available")
+        self.assertEqual(self.content(clean["id"]).body, samples.pdf("still clean"))
+        self.assertEqual(self.listed()[old["id"]]["status_reason"], "infected")
+        opened = [e for e in self.history("inspection.opened") if e["artefact"] == clean["id"]]
+        self.assertEqual([e["purpose"] for e in opened], ["rescan", "rescan"])
+        self.assertEqual(len([e for e in self.history("inspection.done") if e["artefact"] == old["id"]]), 2)
+        self.assertIn("1 looked at, 0 infected", self.rescan("--all", code=0))  # it is not opened any more
+        self.assertIn("0 looked at", self.rescan("--since", "2126-01-01T00:00:00Z", code=0))
+
+    def test_the_command_line(self):
+        for argv in ((), ("--all", "--since", "2026-01-01T00:00:00Z"), ("--since", "yesterday")):
+            self.rescan(*argv, code=2)
+
+
 class Restricted(Inspected):
     infected = "restrict"
 
