@@ -145,8 +145,10 @@ static inline void ck_artefact_is_text(struct world *w, const struct principal *
     ck_assert_mem_eq(v.record.sha256, digest, 32);
     ok(world_read(w, p, id, PURPOSE_NONE, got, size + 1, &n));
     ck_assert_uint_eq(n, size);
-    for (uint64_t i = 0; i < size; i++)
-        ck_assert_msg(got[i] == text_at(i), "byte %llu", (unsigned long long)i);
+    uint64_t same = 0;
+    while (same < size && got[same] == text_at(same))
+        same++;
+    ck_assert_uint_eq(same, size); /* once: an assertion for each byte takes a minute */
     free(got);
 }
 
