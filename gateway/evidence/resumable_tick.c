@@ -13,6 +13,12 @@ enum {
     ORPHAN_AGE_S = 60 * 60 /* a part without a record may belong to a running commit */
 };
 
+static void report(enum err e)
+{
+    if (e != ERR_OK)
+        log_event(LOG_WARN, "uploads.sweep_failed", log_err(e));
+}
+
 /* --- expiry ------------------------------------------------------------------------------- */
 
 static enum err expire_held(struct evidence *ev, struct held *h)
@@ -46,7 +52,7 @@ static enum err expire_due(struct evidence *ev)
     TRY(upload_record_due(db, clock_now(), due, DUE_PAGE, &n));
     db_read_end(TAKE(db)); /* nobody waits for a commit with a snapshot in hand */
     for (size_t i = 0; i < n; i++)
-        TRY(expire(ev, &due[i].id));
+        report(expire(ev, &due[i].id)); /* one that cannot end keeps none of the others */
     return ERR_OK;
 }
 
@@ -93,9 +99,6 @@ static enum err sweep(struct evidence *ev)
 
 void resumable_tick(struct evidence *ev)
 {
-    enum err e = expire_due(ev);
-    if (e == ERR_OK)
-        e = sweep(ev);
-    if (e != ERR_OK)
-        log_event(LOG_WARN, "uploads.sweep_failed", log_err(e));
+    report(expire_due(ev));
+    report(sweep(ev));
 }

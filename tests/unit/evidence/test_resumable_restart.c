@@ -48,6 +48,31 @@ START_TEST(an_upload_goes_on_in_the_next_process)
 }
 END_TEST
 
+START_TEST(what_is_read_back_leaves_the_reserve_alone)
+{
+    struct world w = {.tiny = NULL};
+    world_make(&w, with_intake_key);
+    struct principal ada = claimant("ada");
+    struct uuid claim = world_claim(&w, "ada");
+    struct resumable_request rq = session_request(&claim, 500000);
+    struct uuid id = session_begin(&w, &ada, &rq);
+    struct resumable_view view;
+    session_break(&w, &ada, &id, 0, 300000);
+    struct uuid part = part_of(&w, &id);
+    world_restart(&w);
+    w.ev->config.reserve_bytes = UINT64_MAX / 4;
+    refused(REFUSAL_STORAGE_FULL, resumable_find(w.ev, &ada, &id, &view));
+    ck_assert_uint_eq(world_parts(&w), 1);
+    ok(resumable_look(w.ev, &ada, &id, &view)); /* nothing is written to look */
+    ck_assert_uint_eq(view.record.offset, 300000);
+    w.ev->config.reserve_bytes = 0;
+    ck_assert_uint_eq(session_offset(&w, &ada, &id), 300000);
+    struct uuid anew = part_of(&w, &id);
+    ck_assert(!uuid_equal(&part, &anew));
+    world_end(&w);
+}
+END_TEST
+
 static void nothing_warm(struct world *w)
 {
     with_intake_key(w);
@@ -177,6 +202,38 @@ static void part_path(struct world *w, const struct uuid *part, char out[PATH_MA
     uuid_format(part, name);
     (void)snprintf(out, PATH_MAX + 64, "%s/parts/%s.part", w->blob_dir, name);
 }
+
+static void short_lived(struct world *w)
+{
+    w->config.upload_expiry_s = 1;
+}
+
+START_TEST(one_that_cannot_end_keeps_none_of_the_others)
+{
+    struct world w = {.tiny = NULL};
+    world_make(&w, short_lived);
+    struct principal ada = claimant("ada");
+    struct uuid claim = world_claim(&w, "ada");
+    struct resumable_request rq = session_request(&claim, 500000);
+    struct uuid stuck = session_begin(&w, &ada, &rq), id = session_begin(&w, &ada, &rq);
+    char path[PATH_MAX + 64];
+    session_break(&w, &ada, &stuck, 0, 100000);
+    session_break(&w, &ada, &id, 0, 100000);
+    struct uuid part = part_of(&w, &stuck);
+    part_path(&w, &part, path);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(mkdir(path, 0700), 0); /* what is removed as a file stays */
+    (void)usleep(1100 * 1000);
+    log_set_level(LOG_ERROR + 1);
+    resumable_tick(w.ev);
+    log_set_level(LOG_INFO);
+    AUTO_CLEAR(row_clear) struct row row;
+    ok(row_get(w.ev, &id, &row));
+    ck_assert_int_eq(row.record.state, UPLOAD_EXPIRED);
+    ck_assert_int_eq(rmdir(path), 0);
+    world_end(&w);
+}
+END_TEST
 
 START_TEST(damage_costs_what_it_damaged)
 {
@@ -487,9 +544,11 @@ int main(void)
 {
     return SUITE_RUN(
         "evidence/resumable_restart", an_upload_goes_on_in_the_next_process,
-        what_was_forgotten_is_read_back, without_an_intake_key_it_ends_with_the_process,
-        bytes_are_kept_as_far_as_they_came, killed_between_the_last_chunk_and_its_commit,
-        damage_costs_what_it_damaged, a_part_that_something_was_added_to_is_not_gone_on_with,
+        what_is_read_back_leaves_the_reserve_alone, what_was_forgotten_is_read_back,
+        without_an_intake_key_it_ends_with_the_process, bytes_are_kept_as_far_as_they_came,
+        killed_between_the_last_chunk_and_its_commit,
+        one_that_cannot_end_keeps_none_of_the_others, damage_costs_what_it_damaged,
+        a_part_that_something_was_added_to_is_not_gone_on_with,
         no_index_is_sealed_twice_under_one_key, nor_by_another_course_of_events,
         nor_by_a_third);
 }
