@@ -188,6 +188,7 @@ enum err recover(struct evidence *ev, struct held *h, struct row *row)
     if (e == ERR_CORRUPT || e == ERR_NOT_FOUND)
         return give_up(ev, row);
     TRY(e);
+    TRY(upload_check_room(ev, (int64_t)row->record.offset)); /* both are there for a while */
     TRY(seal_anew(ev, row, &plain, &a));
     row->record = a.record;
     held_remember(h, &a.record, &a.memory);
