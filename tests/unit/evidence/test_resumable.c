@@ -520,6 +520,41 @@ START_TEST(trouble_leaves_it_open_with_every_byte)
 }
 END_TEST
 
+START_TEST(a_full_disk_costs_no_byte_that_was_told)
+{
+    struct world w = {.tiny = "size=6m"};
+    world_make(&w, NULL);
+    struct principal ada = claimant("ada");
+    struct uuid claim = world_claim(&w, "ada");
+    struct resumable_request rq = session_request(&claim, -1);
+    struct uuid id = session_begin(&w, &ada, &rq);
+    struct resumable_view view;
+    uint64_t told = 0;
+    enum err e = ERR_OK;
+    while (e == ERR_OK) {
+        struct sent *s = session_send(&w, &ada, &id, told, told + 700000, RESUMABLE_BY_LENGTH);
+        e = s->e;
+        told = e == ERR_OK ? s->view.record.offset : told;
+        ck_assert_uint_lt(told, 6000000);
+    }
+    ck_assert_int_eq(e, ERR_NO_SPACE);
+    ck_assert_uint_gt(told, 700000);
+    e = resumable_find(w.ev, &ada, &id, &view); /* no room to seal it anew either */
+    ck_assert(e == ERR_NO_SPACE || (e == ERR_REFUSED && err_detail(e) == REFUSAL_STORAGE_FULL));
+    ck_assert_uint_eq(world_parts(&w), 1);
+    ck_assert_int_eq(mount("tiny", w.dir.root, "tmpfs", MS_REMOUNT, "size=64m"), 0);
+    uint64_t found = session_offset(&w, &ada, &id);
+    ck_assert_uint_ge(found, told);
+    struct sent *s = session_send(&w, &ada, &id, found, 12000000, RESUMABLE_LAST);
+    ck_assert_msg(s->e == ERR_OK, "%s", err_message(s->e));
+    uint8_t digest[32];
+    text_digest(12000000, digest);
+    ck_assert_mem_eq(s->result.artefact.sha256, digest, 32);
+    ck_assert_uint_eq(world_parts(&w), 0);
+    world_end(&w);
+}
+END_TEST
+
 /* --- time --------------------------------------------------------------------------------- */
 
 static void short_lived(struct world *w)
@@ -608,14 +643,14 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN("evidence/resumable", an_upload_in_pieces_becomes_evidence,
-                     offsets_and_lengths_have_to_fit, how_the_bytes_of_a_request_end,
-                     what_came_before_the_connection_broke_is_kept, nobody_else_has_it,
-                     what_creation_asks, without_room_nothing_begins,
-                     a_key_gives_the_upload_that_it_made, closing_twice_gives_the_same_receipt,
-                     the_same_file_again_is_the_one_that_is_there,
-                     a_refusal_of_the_whole_ends_it, a_digest_behind_the_bytes_has_to_hold,
-                     authority_and_choice_are_asked_again, given_up_by_its_owner,
-                     trouble_leaves_it_open_with_every_byte, nobody_came_back,
-                     parts_that_no_record_knows_are_removed);
+    return SUITE_RUN(
+        "evidence/resumable", an_upload_in_pieces_becomes_evidence,
+        offsets_and_lengths_have_to_fit, how_the_bytes_of_a_request_end,
+        what_came_before_the_connection_broke_is_kept, nobody_else_has_it, what_creation_asks,
+        without_room_nothing_begins, a_key_gives_the_upload_that_it_made,
+        closing_twice_gives_the_same_receipt, the_same_file_again_is_the_one_that_is_there,
+        a_refusal_of_the_whole_ends_it, a_digest_behind_the_bytes_has_to_hold,
+        authority_and_choice_are_asked_again, given_up_by_its_owner,
+        trouble_leaves_it_open_with_every_byte, a_full_disk_costs_no_byte_that_was_told,
+        nobody_came_back, parts_that_no_record_knows_are_removed);
 }
