@@ -55,14 +55,15 @@ static void load_character_sets(void)
 {
     static const char *const sets[] = {"UTF-16LE", "UTF-16BE", "CP1252", "ISO-8859-1", "CP437"};
 
-    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
-        iconv_t c = iconv_open("UTF-8", sets[i]);
+    /* They stay open, so that their tables stay. */
+    static volatile iconv_t open[sizeof(sets) / sizeof(sets[0])];
 
-        (void)c; /* stays open, so that its tables stay */
-    }
+    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
+        open[i] = iconv_open("UTF-8", sets[i]);
+    (void)open[0];
 }
 
-void warm_libraries(void)
+void warm_steps(void)
 {
     (void)setlocale(LC_CTYPE, "C.UTF-8");
     json_object_seed(0);
@@ -71,5 +72,10 @@ void warm_libraries(void)
     (void)heif_init(NULL);
     g_log_set_writer_func(say_nothing, NULL, NULL);
     gsf_init();
+}
+
+void warm_libraries(void)
+{
+    warm_steps();
     draw_page();
 }
