@@ -380,6 +380,9 @@ static enum err scanner_try(const char *socket)
     if (!behaviour.tells_limits)
         return err_set(ERR_UNAVAILABLE,
                        "clamd answers OK for what it gave up on: set AlertExceedsMax yes");
+    if (!behaviour.reaches)
+        return err_set(ERR_UNAVAILABLE, "clamd gives up too early: raise MaxFileSize and "
+                                        "MaxScanSize (its defaults are enough)");
     return ERR_OK;
 }
 

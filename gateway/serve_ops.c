@@ -66,6 +66,8 @@ static enum err check_inspection(void *ctx)
         return err_set(ERR_UNAVAILABLE, "clamd finds nothing: has it any signatures?");
     if (!health.tells_limits)
         return err_set(ERR_UNAVAILABLE, "clamd hides its limits: set AlertExceedsMax yes");
+    if (!health.reaches)
+        return err_set(ERR_UNAVAILABLE, "clamd gives up too early: raise its size limits");
     return health.good ? ERR_OK : err_set(ERR_UNAVAILABLE, "clamd is being tried");
 }
 
