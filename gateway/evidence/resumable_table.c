@@ -7,8 +7,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { BUCKETS = 1024 };
+enum {
+    BUCKETS = 1024,
+    LOOK_EVERY_MS = 100 /* how soon a waiting one sees that it was overtaken */
+};
 
 struct resumable_table {
     pthread_mutex_t lock; /* buckets, users, the order of the idle ones */
@@ -136,6 +140,25 @@ static void user_drop(struct resumable_table *t, struct held *h)
     pthread_mutex_unlock(&t->lock);
 }
 
+/* Whoever has it may be at it for minutes (a large file read back). So long one connection
+ * waits for it, the newest; or one person's would fill the house. */
+static bool lock_unless_overtaken(struct held *h, uint64_t arrival)
+{
+    struct timespec until;
+    do {
+        if (held_overtaken(h, arrival))
+            return false;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += LOOK_EVERY_MS * 1000000;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+    } while (pthread_mutex_timedlock(&h->lock, &until) != 0);
+    if (!held_overtaken(h, arrival))
+        return true;
+    pthread_mutex_unlock(&h->lock);
+    return false;
+}
+
 enum err held_take(struct resumable_table *t, const struct uuid *id, struct held **out,
                    uint64_t *arrival)
 {
@@ -143,9 +166,8 @@ enum err held_take(struct resumable_table *t, const struct uuid *id, struct held
     if (!h)
         return err_set(ERR_NOMEM, "an upload");
     *arrival = atomic_fetch_add(&h->arrivals, 1) + 1;
-    pthread_mutex_lock(&h->lock);
-    if (held_overtaken(h, *arrival)) {
-        held_leave(t, h);
+    if (!lock_unless_overtaken(h, *arrival)) {
+        user_drop(t, h);
         return refuse(REFUSAL_UPLOAD_LOCKED);
     }
     *out = h;

@@ -221,10 +221,59 @@ START_TEST(a_crowd_of_writers_brings_it_in_once)
 }
 END_TEST
 
+struct waiting {
+    struct resumable_table *table;
+    struct uuid id;
+    enum err e;
+    int detail;
+};
+
+static void *wait_for_it(void *arg)
+{
+    struct waiting *me = arg;
+    struct held *h = NULL;
+    uint64_t arrival;
+    me->e = held_take(me->table, &me->id, &h, &arrival);
+    me->detail = me->e == ERR_OK ? 0 : err_detail(me->e);
+    if (me->e == ERR_OK)
+        held_leave(me->table, h);
+    return NULL;
+}
+
+/* The first has it all the while; of those that wait for it only the newest goes on waiting. */
+START_TEST(only_the_newest_waits)
+{
+    enum { WAITING = 4 };
+    struct waiting all[WAITING];
+    pthread_t threads[WAITING];
+    struct resumable_table *table = NULL;
+    struct held *h = NULL;
+    uint64_t first;
+    struct uuid id = uuid_new();
+    ok(resumable_table_new(4, &table));
+    ok(held_take(table, &id, &h, &first));
+    for (size_t i = 0; i < WAITING; i++) {
+        all[i] = (struct waiting){.table = table, .id = id};
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, wait_for_it, &all[i]), 0);
+        while (atomic_load(&h->arrivals) < first + i + 1)
+            (void)usleep(1000);
+    }
+    for (size_t i = 0; i + 1 < WAITING; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+        ck_assert_int_eq(all[i].e, ERR_REFUSED);
+        ck_assert_int_eq(all[i].detail, REFUSAL_UPLOAD_LOCKED);
+    }
+    held_leave(table, h);
+    ck_assert_int_eq(pthread_join(threads[WAITING - 1], NULL), 0);
+    ck_assert_int_eq(all[WAITING - 1].e, ERR_OK);
+    resumable_table_free(table);
+}
+END_TEST
+
 int main(void)
 {
     return SUITE_RUN("evidence/resumable_takeover", who_asks_takes_over,
                      who_only_looks_disturbs_nobody, who_opens_takes_over,
                      a_writer_that_was_refused_is_no_hindrance,
-                     a_crowd_of_writers_brings_it_in_once);
+                     a_crowd_of_writers_brings_it_in_once, only_the_newest_waits);
 }
