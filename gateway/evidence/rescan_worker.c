@@ -18,7 +18,7 @@
 enum {
     DUE_PAGE = 16,
     RECENT_PAGE = 16,
-    WATCH_S = 60,             /* signatures are looked at so often */
+    WATCH_S = 60,             /* signatures are looked at so often, or more often */
     KEY_LOST_S = 6 * 60 * 60, /* what nobody can open is not tried all the time */
 };
 
@@ -258,11 +258,15 @@ static void watch_signatures(struct rescan *r)
     struct inspectors_health health;
     int64_t now = clock_steady_ms();
     bool wanted = r->parts.policy.rescan_recent_s > 0 && !r->parts.intake_only;
-    if (r->watched_ms != 0 && now - r->watched_ms < WATCH_S * 1000)
+    unsigned every =
+        r->parts.policy.retry_max_s < WATCH_S ? r->parts.policy.retry_max_s : WATCH_S;
+    if (r->watched_ms != 0 && now - r->watched_ms < (int64_t)every * 1000)
         return;
     r->watched_ms = now;
-    inspectors_health(r->parts.inspectors, &health); /* also tries it, before an upload has to */
-    if (!wanted || !health.good || !health.signatures[0] || strcmp(health.signatures, r->signatures) == 0)
+    inspectors_health(r->parts.inspectors,
+                      &health); /* also tries it, before an upload has to */
+    if (!wanted || !health.good || !health.signatures[0] ||
+        strcmp(health.signatures, r->signatures) == 0)
         return;
     log_event(LOG_INFO, "rescan.signatures", log_str("signatures", health.signatures));
     if (rescan_recent(r, health.signatures) == ERR_OK)

@@ -8,9 +8,10 @@ import io
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 import unittest
 import zipfile
@@ -367,6 +368,88 @@ class Rescan(Inspected):
             self.rescan(*argv, code=2)
 
 
+class Signed:
+    """In front of a clamd whose two lines have no version: says one, and passes all else on."""
+
+    def __init__(self, clamd):
+        self.real, self.version = str(clamd.socket), 27001
+        self.socket = clamd.folder / "signed.sock"
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.socket))
+        self.listener.listen(64)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                peer = self.listener.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
+
+    def serve(self, peer):
+        with peer:
+            first = peer.recv(65536)
+            if first.startswith(b"zVERSION"):
+                peer.sendall(b"ClamAV 1.4.3/%d/Sun Nov 22 10:00:00 2026\0" % self.version)
+                return
+            with socket.socket(socket.AF_UNIX) as real:
+                real.connect(self.real)
+                real.sendall(first)
+                back = threading.Thread(target=self.copy, args=(real, peer), daemon=True)
+                back.start()
+                self.copy(peer, real)
+                back.join()
+
+    @staticmethod
+    def copy(one, other):
+        try:
+            while data := one.recv(65536):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+class NewSignatures(Inspected):
+    @classmethod
+    def configure(cls, gw):
+        cls.signed = Signed(cls.clamd)
+        gw.setting("inspection.clamd_socket", str(cls.signed.socket))
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.signed.close()
+
+    def test_what_is_recent_is_looked_at_again(self):
+        words = b"words that will be a virus"
+        old = self.sends_clean(words, "text/plain", filename="old.txt")
+        clean = self.sends_clean(samples.pdf("clean before and after"))
+        found = self.gw.get(f"/v1/artefacts/{old['id']}", self.ada).json["inspection"]
+        self.assertEqual((found["signatures"], found["signatures_at"]), ("27001", "2026-11-22T10:00:00.000000Z"))
+        (self.clamd.folder / "db/more.ndb").write_text(f"Test.New.Virus:0:*:{words.hex()}\n")
+        os.chmod(self.clamd.folder / "db/more.ndb", 0o644)
+        self.clamd.stop()
+        self.clamd.start()
+        self.signed.version = 27002
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline and self.metric("evidence_rescanned_total") < 2:
+            time.sleep(0.2)
+        self.assertEqual({i: a["status"] for i, a in self.listed().items()},
+                         {old["id"]: "restricted", clean["id"]: "available"})
+        self.assertEqual(self.metric("evidence_rescan_found_total"), 1)
+        found = self.gw.get(f"/v1/artefacts/{clean['id']}", self.ada).json["inspection"]
+        self.assertEqual((found["outcome"], found["signatures"]), ("clean", "27002"))
+        self.assertEqual({e["artefact"] for e in self.history("inspection.opened")}, {old["id"], clean["id"]})
+        time.sleep(3)  # two more looks at the version: nothing is opened again
+        self.assertEqual(self.metric("evidence_rescanned_total"), 2)
+
+
 class Restricted(Inspected):
     infected = "restrict"
 
@@ -447,7 +530,6 @@ class Away(Inspected):
                     self.clamd.start()
             return infected, data, self.send(data, "text/plain", filename=f"{number}.txt")
 
-        import threading
         concurrent_lock, sent = threading.Lock(), []
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(one, range(100)))
