@@ -9,7 +9,8 @@
  * is left is the write-ahead log, which db_checkpoint empties. A test changes and ends uploads
  * at random and searches the files.
  *
- * Invariants: only an upload that is OPEN or WHOLE has a rest. A state changes only from the
+ * Invariants: only an upload that is OPEN or WHOLE has a rest, and only those and FINISHED ones
+ * have words: they may name people, and what came to nothing is remembered without. A state changes only from the
  * one that the caller named.
  */
 #include "storage/record.h"
@@ -180,6 +181,15 @@ static enum err drop_rest(struct db *db, const struct uuid *id)
     return statement_run(&s);
 }
 
+static enum err drop_words(struct db *db, const struct uuid *id)
+{
+    AUTO_CLEAR(statement_end) struct statement s;
+
+    TRY(statement_begin(&s, db, "DELETE FROM upload_words WHERE upload = ?"));
+    bind_uuid(&s, id);
+    return statement_run(&s);
+}
+
 static enum err not_changed(struct db *db, const struct uuid *id)
 {
     struct upload_record now;
@@ -259,7 +269,10 @@ enum err upload_record_change(struct db *db, const struct upload_record *u,
     TRY(change_from(db, u, from, &changed));
     if (!changed)
         return not_changed(db, &u->id);
-    return is_unfinished(u->state) ? ERR_OK : drop_rest(db, &u->id);
+    if (is_unfinished(u->state))
+        return ERR_OK;
+    TRY(drop_rest(db, &u->id));
+    return u->state == UPLOAD_FINISHED ? ERR_OK : drop_words(db, &u->id);
 }
 
 /* --- lists -------------------------------------------------------------------------------- */
@@ -296,6 +309,36 @@ enum err upload_record_count_open(struct db *db, const struct person *owner, uin
                         "SELECT count(*) FROM uploads WHERE owner_issuer = ? AND"
                         " owner_subject = ? AND " UNFINISHED));
     bind_person(&s, owner);
+    TRY(statement_find(&s));
+    *out = read_u64(&s);
+    return statement_read(&s);
+}
+
+enum err upload_record_count(struct db *db, const struct person *owner, uint64_t *out)
+{
+    AUTO_CLEAR(statement_end) struct statement s;
+
+    TRY(statement_begin(&s, db,
+                        "SELECT count(*) FROM uploads WHERE owner_issuer = ? AND"
+                        " owner_subject = ?"));
+    bind_person(&s, owner);
+    TRY(statement_find(&s));
+    *out = read_u64(&s);
+    return statement_read(&s);
+}
+
+/* No sum overflows: real numbers beyond 2^63 are as good as that. */
+enum err upload_record_pending(struct db *db, const struct person *owner,
+                               const struct uuid *claim, uint64_t *out)
+{
+    AUTO_CLEAR(statement_end) struct statement s;
+
+    TRY(statement_begin(&s, db,
+                        "SELECT CAST(total(max(length, received)) AS INTEGER) FROM uploads"
+                        " WHERE owner_issuer = ?1 AND owner_subject = ?2 AND " UNFINISHED
+                        " AND (?3 IS NULL OR claim = ?3)"));
+    bind_person(&s, owner);
+    bind_uuid_or_null(&s, claim ? claim : &(struct uuid){{0}});
     TRY(statement_find(&s));
     *out = read_u64(&s);
     return statement_read(&s);

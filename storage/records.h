@@ -194,11 +194,14 @@ MUST_USE enum err upload_record_words(struct db *db, const struct uuid *id, stru
 /* length, offset, part, chunks, updated_at, expires_at, and what is sealed apart: file key and the bytes behind the last whole chunk. */
 MUST_USE enum err upload_record_rest(struct db *db, const struct upload_record *u, const void *sealed, size_t len); /* ERR_CONFLICT if not OPEN or WHOLE */
 MUST_USE enum err upload_record_sealed(struct db *db, const struct uuid *id, struct buf *out);
-/* state, reason, artefact, updated_at; the sealed rest goes where the state is not OPEN or WHOLE. ERR_CONFLICT if it is not in `from`. */
+/* state, reason, artefact, updated_at; the sealed rest goes where the state is not OPEN or WHOLE, the words where it is not FINISHED either. ERR_CONFLICT if it is not in `from`. */
 MUST_USE enum err upload_record_change(struct db *db, const struct upload_record *u, enum upload_state from);
 MUST_USE enum err upload_record_due(struct db *db, int64_t now, struct upload_record *out, size_t max, size_t *n); /* OPEN or WHOLE, expired by the clock */
 MUST_USE enum err upload_record_forget(struct db *db, int64_t before); /* rows of ended ones that were not touched since; some of them: call it again later */
 MUST_USE enum err upload_record_count_open(struct db *db, const struct person *owner, uint64_t *out); /* OPEN and WHOLE */
+MUST_USE enum err upload_record_count(struct db *db, const struct person *owner, uint64_t *out);      /* in every state */
+/* Bytes that this person's OPEN and WHOLE ones have or have announced, whichever is more; `claim`: of those to this claim alone, NULL: of all. */
+MUST_USE enum err upload_record_pending(struct db *db, const struct person *owner, const struct uuid *claim, uint64_t *out);
 MUST_USE enum err upload_record_has_part(struct db *db, const struct uuid *part, bool *out); /* an OPEN or WHOLE one stands on this blob part */
 
 /* --- usage: what a person and a claim have stored ----------------------------------------- */

@@ -385,7 +385,19 @@ static const char *const schema_4[] = {
     NULL,
 };
 
-static const char *const *const migrations[] = {schema_1, schema_2, schema_3, schema_4};
+static const char *const schema_5[] = {
+    /* All uploads of a person, also those that have ended: each has a limit. */
+    "DROP INDEX uploads_by_owner",
+    "CREATE INDEX uploads_by_owner ON uploads(owner_issuer, owner_subject, state)",
+
+    /* Of an upload that came to nothing, what was said of it goes with its bytes. */
+    "DELETE FROM upload_words WHERE upload IN (SELECT id FROM uploads WHERE"
+    " state IN ('used', 'failed', 'expired', 'terminated'))",
+    NULL,
+};
+
+static const char *const *const migrations[] = {schema_1, schema_2, schema_3, schema_4,
+                                                schema_5};
 _Static_assert(ARRAY_LEN(migrations) == SCHEMA_VERSION, "one migration for each version");
 
 static enum err read_number(struct db *db, const char *sql, int64_t *out)

@@ -124,6 +124,8 @@ static void use_the_uploads(const struct uuid *claim)
     ok(upload_record_rest(db, &u, "", 0));
     ok(upload_record_due(db, 1, &u, 1, &n));
     ok(upload_record_count_open(db, &u.owner, &count));
+    ok(upload_record_count(db, &u.owner, &count));
+    ok(upload_record_pending(db, &u.owner, NULL, &count));
     ok(upload_record_has_part(db, &u.id, &has));
     ok(upload_record_change(db, &u, UPLOAD_OPEN));
     ok(upload_record_forget(db, 1));

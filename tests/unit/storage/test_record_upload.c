@@ -395,6 +395,91 @@ START_TEST(a_person_has_so_many_open)
 }
 END_TEST
 
+START_TEST(what_a_person_has_begun_is_counted)
+{
+    static const struct {
+        enum upload_state state;
+        int64_t length;
+        uint64_t offset;
+        bool of_claim;
+    } rows[] = {{UPLOAD_OPEN, -1, 5, true},     {UPLOAD_OPEN, 100, 7, true},
+                {UPLOAD_WHOLE, 1000, 1000, false}, {UPLOAD_FINISHED, 9, 9, true},
+                {UPLOAD_EXPIRED, 9, 9, true},   {UPLOAD_FAILED, 9, 9, false}};
+    struct uuid claim, other;
+    struct person alex = person("alex"), sam = person("sam");
+    uint64_t sum = 1, count = 1;
+
+    open_records();
+    claim = new_claim("PIP-1", "alex");
+    other = new_claim("PIP-2", "alex");
+    ok(upload_record_pending(db, &alex, NULL, &sum));
+    ck_assert_uint_eq(sum, 0);
+    ok(upload_record_count(db, &alex, &count));
+    ck_assert_uint_eq(count, 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct upload_record u = upload_of(rows[i].of_claim ? &claim : &nil, "alex");
+
+        u.state = rows[i].state;
+        u.length = rows[i].length;
+        u.offset = rows[i].offset;
+        add(&u);
+    }
+    ok(upload_record_pending(db, &alex, NULL, &sum));
+    ck_assert_uint_eq(sum, 1105);
+    ok(upload_record_pending(db, &alex, &claim, &sum));
+    ck_assert_uint_eq(sum, 105);
+    ok(upload_record_pending(db, &alex, &other, &sum));
+    ck_assert_uint_eq(sum, 0);
+    ok(upload_record_pending(db, &sam, NULL, &sum));
+    ck_assert_uint_eq(sum, 0);
+    ok(upload_record_count(db, &alex, &count));
+    ck_assert_uint_eq(count, ARRAY_LEN(rows));
+    ok(upload_record_count(db, &sam, &count));
+    ck_assert_uint_eq(count, 0);
+    for (int i = 0; i < 2; i++) { /* as much as nobody has: no error of ours */
+        struct upload_record u = upload_of(&nil, "sam");
+
+        u.length = INT64_MAX;
+        add(&u);
+    }
+    ok(upload_record_pending(db, &sam, NULL, &sum));
+    ck_assert_uint_eq(sum, INT64_MAX);
+    close_records();
+}
+END_TEST
+
+/* They may name people; what became evidence says it in its artefact's record anyway. */
+START_TEST(what_came_to_nothing_keeps_no_words)
+{
+    static const enum upload_state ends[] = {UPLOAD_FINISHED, UPLOAD_USED, UPLOAD_FAILED,
+                                             UPLOAD_EXPIRED, UPLOAD_TERMINATED};
+    struct upload_words w = {.request = {0}};
+
+    open_records();
+    fill(&w.request, 100, 2, "{}");
+    fill(&w.metadata, 100, 10, "filename x");
+    buf_init(&w.concat, 1);
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        struct upload_record u = upload_of(&nil, "alex");
+        struct upload_words back;
+
+        ok(upload_record_insert(db, &u, &w));
+        u.state = ends[i];
+        ok(upload_record_change(db, &u, UPLOAD_OPEN));
+        buf_init(&back.request, 100);
+        buf_init(&back.metadata, 100);
+        buf_init(&back.concat, 1);
+        if (ends[i] == UPLOAD_FINISHED)
+            ok(upload_record_words(db, &u.id, &back));
+        else
+            fails(ERR_NOT_FOUND, upload_record_words(db, &u.id, &back));
+        words_clear(&back);
+    }
+    words_clear(&w);
+    close_records();
+}
+END_TEST
+
 START_TEST(a_part_has_somebody_while_its_upload_is_unfinished)
 {
     struct upload_record u;
@@ -568,6 +653,7 @@ int main(void)
         an_unknown_state_in_the_row_is_corrupt, an_offset_moves_with_what_is_sealed_apart,
         a_state_changes_only_from_where_it_is, every_end_takes_the_rest_away,
         those_past_their_time_are_found, ended_ones_are_forgotten_with_their_words,
-        a_person_has_so_many_open, a_part_has_somebody_while_its_upload_is_unfinished,
+        a_person_has_so_many_open, what_a_person_has_begun_is_counted,
+        what_came_to_nothing_keeps_no_words, a_part_has_somebody_while_its_upload_is_unfinished,
         nothing_that_was_sealed_apart_stays_in_any_file, a_page_is_no_larger_than_the_padding);
 }
