@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-enum { INSPECT_PATH_MAX = 1024, INSPECT_PIPE_BYTES = 256 * 1024 };
+enum { INSPECT_PATH_MAX = 1024, INSPECT_PIPE_BYTES = 1024 * 1024 };
 
 enum trial { TRIAL_NONE, TRIAL_UNDER_WAY, TRIAL_DONE };
 

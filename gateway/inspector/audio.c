@@ -26,6 +26,8 @@ enum {
 /* At least this is what writers put in who do not know the length yet. */
 #define WAV_LENGTH_UNKNOWN 0x7fff0000U
 
+#define WAV_PACKET "65536" /* 4096 by default: a packet costs as much as its samples */
+
 static const char DECODERS[] =
     "aac,alac,mp3,mp3float,mp2,mp2float,flac,vorbis,opus,speex,pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,"
     "pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_alaw,pcm_mulaw,"
@@ -358,7 +360,8 @@ static enum err open_container(struct audio *a, const char *format, struct verdi
     }
     a->format = avformat_alloc_context();
     if (a->format == NULL || av_dict_set(&options, "codec_whitelist", DECODERS, 0) < 0 ||
-        av_dict_set(&options, "protocol_whitelist", "none", 0) < 0)
+        av_dict_set(&options, "protocol_whitelist", "none", 0) < 0 ||
+        av_dict_set(&options, "max_size", WAV_PACKET, 0) < 0) /* WAV's; others ignore it */
         return err_set(ERR_NOMEM, "audio");
     a->format->pb = a->io;
     a->format->flags |= AVFMT_FLAG_CUSTOM_IO;

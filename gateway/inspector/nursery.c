@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FIRST_FD = 3, HIGH_FD = 40, TEE_PIPE_BYTES = 256 * 1024, JOBS_SPARE = 16 };
+enum { FIRST_FD = 3, HIGH_FD = 40, TEE_PIPE_BYTES = 1024 * 1024, JOBS_SPARE = 16 };
 
 struct nursling {
     uint64_t id; /* 0: free */

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 enum {
-    PIECE_MAX = 256 * 1024,
+    PIECE_MAX = 1024 * 1024,
     COPY_MAX = 64 * 1024,
     EXAMINER_STALL_MS = 20000,  /* takes no byte */
     EXAMINER_REPORT_MS = 60000, /* has all, says nothing */

@@ -5,6 +5,7 @@ looked at is never clean, and clamd's absence, limits and settings are told for 
 import io
 import os
 import pathlib
+import struct
 import subprocess
 import sys
 import tempfile
@@ -13,8 +14,8 @@ import zipfile
 import zlib
 
 sys.path.insert(0, os.environ["EG_SOURCE"])
-from tests.inspect.clamd import EICAR, GOOD, Clamd  # noqa: E402
-from tests.inspect.make_corpus import pages_pdf, stream  # noqa: E402
+from tests.inspect.clamd import EICAR, GOOD, LARGE, Clamd  # noqa: E402
+from tests.inspect.make_corpus import pages_pdf, stream, wav  # noqa: E402
 from tests.inspect.inspector import PLAIN, SANITIZED, Inspector  # noqa: E402
 
 VIRUS = "Test.Eicar.Body.UNOFFICIAL"
@@ -108,6 +109,19 @@ class Virus(WithClamd):
         members = [(f"{i}", bytes([i]) * (20 << 20)) for i in range(7)]
         v = self.inspector().inspect("application/zip", self.file(zipped(*members, ("z", EICAR))))
         self.assertIn(v["outcome"], ("could-not-scan", "virus"), v)
+
+
+class Large(WithClamd):
+    clamd_lines = LARGE
+
+    def test_a_gibibyte_of_audio_in_constant_memory(self):
+        """The limit on its memory is a fraction of the file: holding it would fail."""
+        size, path = 1 << 30, self.folder / "long.wav"
+        with open(path, "wb") as f:
+            f.write(wav(data=b"")[:40] + struct.pack("<I", size))
+            f.truncate(44 + size)
+        v = self.inspector(memory=384 << 20, finish_ms=400000).inspect("audio/wav", path)
+        self.assertEqual((v["outcome"], v["duration_ms"], v["n_peaks"]), ("clean", size * 1000 // 16000, 1000), v)
 
 
 class Settings(unittest.TestCase):
