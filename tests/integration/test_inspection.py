@@ -18,9 +18,11 @@ import zipfile
 
 sys.path.insert(0, os.environ["EG_SOURCE"])
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import gateway_fixture as fixture  # noqa: E402
 import samples  # noqa: E402
-from gateway_fixture import Gateway, GatewayTest, sha256  # noqa: E402
-from tests.inspect.clamd import EICAR, GOOD, Clamd  # noqa: E402
+import test_memory  # noqa: E402
+from gateway_fixture import Gateway, GatewayTest, Session, sha256  # noqa: E402
+from tests.inspect.clamd import EICAR, GOOD, LARGE, Clamd  # noqa: E402
 
 WAIT_SECONDS = 60
 
@@ -547,6 +549,29 @@ class Away(Inspected):
             self.assertEqual(states[artefact], "restricted" if infected else "available")
             if not infected:
                 self.assertEqual(self.content(artefact).body, data)
+
+
+@unittest.skipUnless(fixture.is_release(), "sanitizers need memory of their own: no release build")
+class Large(Inspected):
+    """However large a recording is, the gateway with all its inspectors stays small."""
+
+    release = True
+    clamd_lines = LARGE
+    LIMIT = 128 << 20
+
+    @classmethod
+    def configure(cls, gw):
+        gw.setting("inspection.wait", "10 min")
+
+    def test_a_large_recording(self):
+        size = 1 << 30 if fixture.long_campaign() else 256 << 20
+        data = test_memory.Bytes(size)
+        with test_memory.Peak(self.gw) as peak, Session(self.gw, timeout=600) as session:
+            answer = session.request("POST", f"/v1/claims/{self.claim}/artefacts?kind=claimant_recording", self.ada,
+                                     iter(data), {"Content-Type": "audio/wav", "Content-Length": str(size)})
+        told = self.expect(answer, 201).json["artefact"]
+        self.assertEqual((told["status"], told["sha256"]), ("available", data.digest.hexdigest()))
+        self.assertLess(peak.value, self.LIMIT)
 
 
 if __name__ == "__main__":
