@@ -19,7 +19,6 @@ Exit status 1 and one line for each thing that is wrong.
 """
 
 import argparse
-import contextlib
 import os
 import pathlib
 import random
@@ -125,23 +124,26 @@ class Campaign:
 
     # --- questions -----------------------------------------------------------------------------
 
-    def nothing_left_over(self, artefacts):
-        """Two hours pass for the files of the store; then there is an object for each artefact."""
-        store = self.gw.dir / "data" / "blobs"
+    def age(self):
+        """Two hours pass for the files of the store: what has no record by then is swept."""
         then = time.time() - AGE_SECONDS
+        for path in (self.gw.dir / "data" / "blobs").rglob("*"):
+            if path.is_file():
+                os.utime(path, (then, then))
+
+    def nothing_left_over(self, artefacts):
+        """One object for each artefact, and nothing else."""
+        store = self.gw.dir / "data" / "blobs"
         deadline = time.monotonic() + SWEEP_SECONDS
         while True:
-            files = [p for p in store.rglob("*") if p.is_file()]
-            left = [p for p in files if "objects" not in p.relative_to(store).parts]
-            if not left and len(files) == artefacts:
+            files = [p.relative_to(store) for p in store.rglob("*") if p.is_file()]
+            other = [p for p in files if p.parts[0] != "objects"]
+            if not other and len(files) == artefacts:
                 return
             if time.monotonic() > deadline:
                 self.arrivals.wrong(f"left over: {len(files)} files for {artefacts} artefacts, "
-                                    f"such as {[str(p.relative_to(store)) for p in left[:5]]}")
+                                    f"{len(other)} of them no objects: {other[:5]}")
                 return
-            for path in files:
-                with contextlib.suppress(FileNotFoundError):  # the sweep was there
-                    os.utime(path, (then, then))
             time.sleep(0.2)
 
     # --- the campaign --------------------------------------------------------------------------
@@ -173,6 +175,7 @@ class Campaign:
         there = self.arrivals.check()
         self.arrivals.commands()
         self.gw.stop()
+        self.age()
         self.gw.start()
         self.nothing_left_over(there)
         self.gw.stop()
