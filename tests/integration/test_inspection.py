@@ -452,6 +452,45 @@ class NewSignatures(Inspected):
         self.assertEqual(self.metric("evidence_rescanned_total"), 2)
 
 
+class Limits(Inspected):
+    clamd_lines = ("AlertExceedsMax yes", "AlertEncrypted yes", "StreamMaxLength 26M", "MaxFileSize 26M",
+                   "MaxScanSize 100M")
+
+    @classmethod
+    def configure(cls, gw):
+        gw.setting("inspection.rescan_recent", "0 s")
+
+    def setUp(self):
+        self.restart(self.clamd_lines)
+
+    def restart(self, lines):
+        self.clamd.stop()
+        self.clamd.lines = lines
+        self.clamd.write_conf()
+        self.clamd.start()
+
+    def test_what_is_longer_than_clamd_takes_is_not_available(self):
+        data = b"a" * (27 << 20) + EICAR
+        told = self.expect(self.send(data, "text/plain", filename="long.txt"), 201).json["artefact"]
+        self.assertEqual((told["status"], told["status_reason"]), ("could_not_scan", "scanner-size"))
+        self.expect(self.content(told["id"]), 409, "not-available")
+        self.restart(LARGE)
+        done = self.gw.command("rescan", "--config", self.gw.config, "--all", check=False, timeout=300)
+        self.assertEqual(done.returncode, 1, (done.stdout, done.stderr))
+        self.assertIn(b"could_not_scan -> restricted", done.stdout)
+
+    def test_a_clamd_that_hides_its_limits_releases_nothing(self):
+        self.restart([line for line in LARGE if not line.startswith("AlertExceedsMax")])
+        told = self.expect(self.send(samples.pdf("under a careless scanner")), 201).json["artefact"]
+        self.assertEqual((told["status"], told["status_reason"]), ("quarantined", "not-inspected"))
+        self.assertIn("AlertExceedsMax", self.gw.ops("/readyz").json["checks"]["inspection"])
+        self.restart(LARGE)
+        deadline = time.monotonic() + WAIT_SECONDS
+        while self.listed()[told["id"]]["status"] == "quarantined" and time.monotonic() < deadline:
+            time.sleep(0.2)
+        self.assertEqual(self.listed()[told["id"]]["status"], "available")
+
+
 class Restricted(Inspected):
     infected = "restrict"
 
