@@ -5,6 +5,8 @@
  *
  * No log entry, no key: keeper_open wants the receipt of the read's opening entry (crypto/receipt.h). The keeper checks it against its own log
  * key: action "read.opened", the artefact, an actor, a purpose, status "available", and a time within the read session; only then it unwraps.
+ * Two other openings have an action of their own: "view.opened" (a picture is made of it) may also be of what is "restricted", "inspection.opened" of what is
+ * "quarantined" or "could_not_scan".
  * It returns the payload key, never the file key. Re-wrapping (keys rotate, export) wants the receipt of the entry that orders it.
  * It rate-limits openings. With `intake_only` it holds the log key and no identity: opening and re-wrapping answer ERR_UNAVAILABLE.
  *

@@ -124,6 +124,39 @@ START_TEST(what_the_entry_says)
 }
 END_TEST
 
+/* Each sort of opening, with each status that an artefact can have. */
+START_TEST(what_is_opened_for_whom)
+{
+    static const char *const actions[] = {"read.opened", "view.opened", "inspection.opened",
+                                          "upload.committed"};
+    static const char *const statuses[] = {
+        "receiving",  "quarantined", "available", "could_not_scan",
+        "restricted", "refused",     "disposed",  ""};
+    static const unsigned good[] = {1 << 2, 1 << 2 | 1 << 4, 1 << 1 | 1 << 2 | 1 << 3, 0};
+    AUTO_CLEAR(buf_clear) struct buf receipt;
+    struct sealed a;
+    struct world w;
+
+    buf_init(&receipt, RECEIPT_MAX);
+    world_reader(&w);
+    sealed_make(&w, &a);
+    for (size_t i = 0; i < ARRAY_LEN(actions) * ARRAY_LEN(statuses); i++) {
+        size_t action = i / ARRAY_LEN(statuses), status = i % ARRAY_LEN(statuses);
+        uint8_t key[AGE_PAYLOAD_KEY_SIZE];
+        json_t *details = opened_details(&a.id);
+
+        json_put_text(details, "action", actions[action]);
+        json_put_text(details, "status", statuses[status]);
+        world_entry(&w, details, &receipt);
+        enum err e = world_open(&w, &a, &receipt, key);
+        ck_assert_msg(e == ((good[action] >> status & 1) != 0 ? ERR_OK : ERR_DENIED),
+                      "%s %s: %s", actions[action], statuses[status], err_message(e));
+    }
+    sealed_clear(&a);
+    world_end(&w);
+}
+END_TEST
+
 /* --- the receipt itself ---------------------------------------------------------------------
  */
 START_TEST(any_change_of_the_receipt)
@@ -594,9 +627,9 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN("keeper/open", what_the_entry_says, any_change_of_the_receipt,
-                     forged_signature, larger_than_known, signed_by_the_other_keeper,
-                     wrong_headers, several_identities, intake_only, rate_limit, rotates,
-                     rotation_refused, rewrap_of_no_kind, exports,
+    return SUITE_RUN("keeper/open", what_the_entry_says, what_is_opened_for_whom,
+                     any_change_of_the_receipt, forged_signature, larger_than_known,
+                     signed_by_the_other_keeper, wrong_headers, several_identities, intake_only,
+                     rate_limit, rotates, rotation_refused, rewrap_of_no_kind, exports,
                      the_fronts_keeper_takes_no_order_for_all);
 }
