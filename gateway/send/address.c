@@ -98,6 +98,43 @@ bool address_same_origin(const char *a, const char *b)
     return true;
 }
 
+static bool is_plain_segment(const char *s)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+
+    return *s && s[strspn(s, plain)] == '\0';
+}
+
+static bool path_beneath(CURLU *base, CURLU *url)
+{
+    AUTO(part_free) char *above = NULL;
+    AUTO(part_free) char *path = NULL;
+
+    if (curl_url_get(base, CURLUPART_PATH, &above, 0) != CURLUE_OK ||
+        curl_url_get(url, CURLUPART_PATH, &path, 0) != CURLUE_OK)
+        return false;
+    size_t len = strlen(above);
+    return strncmp(path, above, len) == 0 && is_plain_segment(path + len);
+}
+
+bool address_beneath(const char *base, const char *url)
+{
+    static const CURLUPart none[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY,
+                                     CURLUPART_FRAGMENT};
+    AUTO(url_free) CURLU *one = NULL;
+    AUTO(url_free) CURLU *other = NULL;
+
+    if (!address_same_origin(base, url) || parse(base, &one) != ERR_OK ||
+        parse(url, &other) != ERR_OK)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+        if (has_part(other, none[i]))
+            return false;
+    }
+    return path_beneath(one, other);
+}
+
 enum err address_resolve(const char *base, const char *location, char out[ADDRESS_MAX])
 {
     AUTO(url_free) CURLU *u = NULL;

@@ -17,5 +17,8 @@ MUST_USE enum err address_service(const char *url, char out[ADDRESS_MAX]);
 MUST_USE enum err address_resolve(const char *base, const char *location,
                                   char out[ADDRESS_MAX]);
 bool address_same_origin(const char *a, const char *b);
+/* `url` names one thing directly beneath `base`, which ends with a slash: same origin and path,
+ * then one plain segment, no user, query or fragment. */
+bool address_beneath(const char *base, const char *url);
 
 #endif

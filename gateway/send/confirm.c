@@ -138,7 +138,7 @@ static MUST_USE enum err earlier(const struct confirmation *c, const char *path,
                    text_of(details, "artefact"));
     (void)snprintf(result->receipt, sizeof(result->receipt), "%s", path);
     result->has_digest = true;
-    result->verified = c->key != NULL;
+    result->verified = true;
     result->already = true;
     return ERR_OK;
 }
@@ -147,7 +147,9 @@ enum err confirm_earlier(const struct confirmation *c, struct source *s, struct 
 {
     char path[REPORT_PATH_MAX];
 
-    for (unsigned n = 1; n <= RECEIPTS_MAX && path_of(c->path, n, path) && is_there(path);
+    if (!c->key && path_of(c->path, 1, path) && is_there(path))
+        return err_set(ERR_CRYPTO, "a receipt is there, not verified: give --log-key");
+    for (unsigned n = 1; c->key && n <= RECEIPTS_MAX && path_of(c->path, n, path) && is_there(path);
          n++) {
         if (earlier(c, path, s, result) == ERR_OK)
             return ERR_OK;

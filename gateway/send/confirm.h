@@ -22,7 +22,8 @@ struct confirmation {
 MUST_USE enum err confirm(const struct confirmation *c, const void *body, size_t len,
                           struct result *result);
 /* A receipt that an earlier run stored: of this claim and kind, good, and of these bytes, which
- * are read for it. Fills `result`. ERR_NOT_FOUND if there is none. */
+ * are read for it. Fills `result`. ERR_NOT_FOUND if there is none; ERR_CRYPTO if one is there
+ * and no key to verify it: anybody may have written it. */
 MUST_USE enum err confirm_earlier(const struct confirmation *c, struct source *s,
                                   struct result *result);
 

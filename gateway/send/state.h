@@ -17,6 +17,7 @@
 
 enum { STATE_FILE_MAX = 16384 };
 #define STATE_SUFFIX ".upload"
+#define UPLOADS_PATH "/v1/uploads"
 
 struct state {
     char service[ADDRESS_MAX];

@@ -211,9 +211,12 @@ static MUST_USE enum err begin(struct transfer *t)
     (void)snprintf(u->state.service, sizeof(u->state.service), "%s",
                    u->shared->options->service);
     const struct confirmation c = confirmation_of(t);
-    t->done = confirm_earlier(&c, &u->source, t->result) == ERR_OK;
+    enum err e = confirm_earlier(&c, &u->source, t->result);
+    t->done = e == ERR_OK;
     if (t->done)
         return ERR_OK;
+    if (e == ERR_CRYPTO)
+        report_say(u->report, "%s", err_message(e));
     source_close(&u->source); /* what was hashed to compare is not what was sent */
     TRY(source_open(t->file, &u->source));
     state_fresh(t);

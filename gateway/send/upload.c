@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define UPLOADS_PATH "/v1/uploads"
 #define DIGEST_NAME "Repr-Digest"
 #define TUS_VERSION "Tus-Resumable: 1.0.0"
 enum { FIELD_LINE_MAX = 128 };

@@ -92,9 +92,32 @@ START_TEST(an_origin_is_scheme_host_and_port)
 }
 END_TEST
 
+START_TEST(an_upload_is_directly_beneath)
+{
+    static const char *const wrong[] = {"https://a.example/p/v1/uploads/",
+                                        "https://a.example/p/v1/uploads/1/2",
+                                        "https://a.example/p/v1/uploads/..",
+                                        "https://a.example/p/v1/uploads/%2e%2e",
+                                        "https://a.example/p/v1/uploads/1?a",
+                                        "https://a.example/p/v1/uploads/1#a",
+                                        "https://u@a.example/p/v1/uploads/1",
+                                        "https://a.example/v1/uploads/1",
+                                        "https://a.example:444/p/v1/uploads/1",
+                                        "nonsense",
+                                        ""};
+    static const char base[] = "https://a.example/p/v1/uploads/";
+
+    ck_assert(address_beneath(base, "https://a.example/p/v1/uploads/0193-x_Y"));
+    ck_assert(address_beneath(base, "https://A.example:443/p/v1/uploads/1"));
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+        ck_assert_msg(!address_beneath(base, wrong[i]), "%s", wrong[i]);
+}
+END_TEST
+
 int main(void)
 {
     return SUITE_RUN("send/address", a_service_is_https, nothing_else_is_a_service,
                      an_address_has_a_length, a_location_is_relative_or_absolute,
-                     a_location_leads_nowhere_else, an_origin_is_scheme_host_and_port);
+                     a_location_leads_nowhere_else, an_origin_is_scheme_host_and_port,
+                     an_upload_is_directly_beneath);
 }

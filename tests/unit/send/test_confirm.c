@@ -165,6 +165,23 @@ START_TEST(a_receipt_of_another_claim_does_not_spare_the_upload)
 }
 END_TEST
 
+START_TEST(without_a_key_no_receipt_spares_the_upload)
+{
+    AUTO_CLEAR(source_close) struct source s;
+
+    begin();
+    what.key = NULL;
+    ck_assert_int_eq(source_open(letter, &s), ERR_OK);
+    ck_assert_int_eq(confirm_earlier(&what, &s, &result), ERR_NOT_FOUND);
+    ck_assert_int_eq(file_create(stored, 0600, receipt, strlen(receipt)), ERR_OK);
+    ck_assert_int_eq(confirm_earlier(&what, &s, &result), ERR_CRYPTO);
+    ck_assert_str_eq(err_message(ERR_CRYPTO),
+                     "a receipt is there, not verified: give --log-key");
+    ck_assert(!result.already);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     if (crypto_init() != ERR_OK)
@@ -172,5 +189,6 @@ int main(void)
     return SUITE_RUN("send/confirm", a_good_receipt_is_stored,
                      without_a_key_it_is_stored_and_not_called_verified, nothing_bad_is_stored,
                      a_receipt_that_is_there_stays,
-                     a_receipt_of_another_claim_does_not_spare_the_upload);
+                     a_receipt_of_another_claim_does_not_spare_the_upload,
+                     without_a_key_no_receipt_spares_the_upload);
 }

@@ -78,6 +78,13 @@ START_TEST(every_cut_and_every_changed_member_is_no_state)
         {"0193d2a4-", "0193d2a4+"},
         {"https://gateway.example/v1", "https://another.example/v1"},
         {"https://gateway.example/v1", "http://gateway.example/v1"},
+        {"/v1/uploads/1", "/v1/artefacts/1"},
+        {"/v1/uploads/1", "/v1/uploads/"},
+        {"/v1/uploads/1", "/v1/uploads/../claims/1"},
+        {"/v1/uploads/1", "/v1/uploads/%2e%2e/claims"},
+        {"/v1/uploads/1", "/v1/uploads/1?to=2"},
+        {"/v1/uploads/1", "/other/v1/uploads/1"},
+        {"https://gateway.example/v1", "https://a:b@gateway.example/v1"},
         {"{", "{\"more\":1,"},
     };
     struct state s = some_state(), read;
