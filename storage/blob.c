@@ -144,6 +144,12 @@ enum err blob_read(const struct blob_reader *r, uint64_t offset, void *out, size
     return r->store->backend->read(r, offset, out, len);
 }
 
+void blob_follow(struct blob_reader *r, const struct blob_writer *w)
+{
+    assert(w->written >= r->size);
+    r->size = w->written;
+}
+
 void blob_reader_free(struct blob_reader *r)
 {
     if (r)

@@ -59,6 +59,8 @@ MUST_USE enum err blob_open(struct blob_store *s, const struct uuid *id, struct 
 uint64_t blob_size(const struct blob_reader *r);
 /* Exactly len bytes at offset, else ERR_CORRUPT (short) or ERR_IO. Thread-safe (pread). */
 MUST_USE enum err blob_read(const struct blob_reader *r, uint64_t offset, void *out, size_t len);
+/* Of the object that w writes and nobody else has: what w has appended until now may be read, too. */
+void blob_follow(struct blob_reader *r, const struct blob_writer *w);
 void blob_reader_free(struct blob_reader *r);
 DEFINE_AUTO(struct blob_reader, blob_reader_free);
 

@@ -275,6 +275,33 @@ START_TEST(free_keeps_and_discard_removes)
 }
 END_TEST
 
+/* What lives no longer than its writer needs no name. */
+START_TEST(a_reader_follows_a_part_that_lost_its_name)
+{
+    struct uuid id = uuid_new();
+    struct blob_writer *w;
+    struct blob_reader *r;
+    char got[4];
+
+    open_store();
+    ok(blob_part_begin(store, &id, &w));
+    ok(blob_part_open(store, &id, &r));
+    ok(blob_part_remove(store, &id));
+    ck_assert_uint_eq(parts(), 0);
+    ok(blob_append(w, "abcd", 4));
+    fails(ERR_CORRUPT, blob_read(r, 0, got, 4));
+    blob_follow(r, w);
+    ck_assert_uint_eq(blob_size(r), 4);
+    ok(blob_read(r, 0, got, 4));
+    ck_assert_mem_eq(got, "abcd", 4);
+    blob_discard(w);
+    blob_writer_free(w);
+    ok(blob_read(r, 1, got, 3));
+    blob_reader_free(r);
+    close_store();
+}
+END_TEST
+
 START_TEST(the_death_of_its_process_leaves_a_part)
 {
     struct uuid id = uuid_new();
@@ -719,9 +746,9 @@ int main(void)
         a_part_without_another_name_is_published_under_its_own,
         another_object_may_be_published_under_another_name_too, a_part_is_begun_once,
         only_who_knows_its_size_goes_on, two_writers_never_write_over_each_other,
-        free_keeps_and_discard_removes, the_death_of_its_process_leaves_a_part,
-        a_failed_commit_leaves_the_part, a_taken_name_leaves_both,
-        a_crash_before_the_commit_leaves_a_part_that_only_reads,
+        free_keeps_and_discard_removes, a_reader_follows_a_part_that_lost_its_name,
+        the_death_of_its_process_leaves_a_part, a_failed_commit_leaves_the_part,
+        a_taken_name_leaves_both, a_crash_before_the_commit_leaves_a_part_that_only_reads,
         an_object_is_as_old_as_its_publishing, a_walk_sees_the_parts_and_nothing_else,
         a_planted_link_or_pipe_is_not_a_part,
         a_store_whose_folder_of_parts_is_a_link_is_refused, a_full_disk_leaves_what_was_flushed,
