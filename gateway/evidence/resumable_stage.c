@@ -1,8 +1,7 @@
 /* A piece that carries a checksum waits here until it is known to be right: what is wrong must
  * not have moved the offset. It is sealed under a key of its own that never leaves this
- * struct's slot, into a part that has lost its name before a byte of it is used, so that
- * nothing of it outlives the request; what a crash leaves nobody can open, and the sweep of
- * parts takes it. */
+ * struct's slot, into a part that loses its name before a byte is written, so that nothing of
+ * it outlives the request, and no sweep takes it from one that is slow. */
 #include "gateway/evidence/resumable_internal.h"
 
 #include "gateway/evidence/opener.h"
@@ -34,6 +33,15 @@ static enum err sha1_begin(struct stage *s)
                : err_set(ERR_CRYPTO, "OpenSSL has no SHA-1");
 }
 
+/* The reader's descriptor holds the bytes; what a crash leaves of a name the sweep takes. */
+static enum err part_nameless(struct stage *s)
+{
+    struct blob_store *blobs = s->ev->parts.blobs;
+    TRY(blob_part_begin(blobs, &s->id, &s->writer));
+    TRY(blob_part_open(blobs, &s->id, &s->reader));
+    return blob_part_remove(blobs, &s->id);
+}
+
 enum err stage_begin(struct evidence *ev, struct sealer *sealer,
                      const struct resumable_piece *piece, struct stage **out)
 {
@@ -50,7 +58,7 @@ enum err stage_begin(struct evidence *ev, struct sealer *sealer,
     TRY(key_slab_take(ev->keys, &s->key));
     randombytes_buf(s->key, AGE_PAYLOAD_KEY_SIZE);
     randombytes_buf(nonce, sizeof(nonce));
-    TRY(blob_part_begin(ev->parts.blobs, &s->id, &s->writer));
+    TRY(part_nameless(s));
     TRY(seal_begin(sealer, s->key, nonce, s->writer));
     *out = TAKE(s);
     return ERR_OK;
@@ -81,8 +89,7 @@ enum err stage_verified(struct stage *s)
         return err_set(ERR_CRYPTO, "SHA-1 does not end");
     if (!equal_constant_time(digest, s->piece->expected, len))
         return refuse(REFUSAL_DIGEST_MISMATCH);
-    TRY(blob_part_open(s->ev->parts.blobs, &s->id, &s->reader));
-    blob_discard(s->writer); /* its name; the reader has the bytes */
+    blob_follow(s->reader, s->writer);
     return ERR_OK;
 }
 
@@ -103,7 +110,7 @@ static enum err chunks_read(struct stage *s, struct opener *o, bytes_fn take, vo
 enum err stage_read(struct stage *s, bytes_fn take, void *ctx)
 {
     struct opener *o = NULL;
-    assert(s->reader); /* verified */
+    assert(blob_size(s->reader) > 0); /* verified */
     TRY(opener_take(s->ev->openers, &o));
     enum err e = chunks_read(s, o, take, ctx);
     opener_give(s->ev->openers, o);
