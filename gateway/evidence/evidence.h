@@ -43,6 +43,7 @@ struct evidence_config {
     unsigned upload_expiry_s; /* an unfinished upload that nobody goes on with */
     unsigned upload_memory_s; /* how long ended ones are known as ended */
     unsigned open_uploads_per_person;
+    unsigned upload_records_per_person; /* those included that have ended */
     unsigned uploads_warm; /* unfinished ones that go on without being read back */
     struct quota_limits quota;
     struct inspection_policy inspecting;

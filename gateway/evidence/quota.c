@@ -50,6 +50,12 @@ _Static_assert((int)ACTOR_MAX >= (int)UUID_TEXT_SIZE, "a claim's id fits a key")
 
 /* --- asking ------------------------------------------------------------------------------- */
 
+struct asking {
+    const struct person *who;
+    const struct quota_wish *wish;
+    bool in_commit; /* of what is to be stored now */
+};
+
 static enum err refuse_bytes(const struct room *room)
 {
     static const char *const UNITS[] = {"bytes", "KB", "MB", "GB", "TB"};
@@ -71,9 +77,24 @@ static enum err refuse_artefacts(const struct room *room)
                           room->whose, room->max_artefacts);
 }
 
-static enum err room_ask(struct db *db, const struct room *room, uint64_t size, uint64_t *left)
+/* What this person has begun, and not this very one. */
+static enum err pending_find(struct db *db, const struct room *room, const struct asking *a,
+                             uint64_t *out)
+{
+    const struct uuid *claim = room->scope == USAGE_CLAIM ? a->wish->claim : NULL;
+    *out = 0;
+    if (a->in_commit)
+        return ERR_OK;
+    TRY(upload_record_pending(db, a->who, claim, out));
+    *out -= *out < a->wish->begun ? *out : a->wish->begun;
+    return ERR_OK;
+}
+
+static enum err room_ask(struct db *db, const struct room *room, const struct asking *a,
+                         uint64_t *left)
 {
     struct usage used;
+    uint64_t pending, taken;
     if (room->max_bytes == 0 && room->max_artefacts == 0)
         return ERR_OK;
     TRY(usage_find(db, room->scope, room->key, &used));
@@ -81,36 +102,40 @@ static enum err room_ask(struct db *db, const struct room *room, uint64_t size, 
         return refuse_artefacts(room);
     if (room->max_bytes == 0)
         return ERR_OK;
-    uint64_t free = used.bytes < room->max_bytes ? room->max_bytes - used.bytes : 0;
-    if (free == 0 || size > free)
+    TRY(pending_find(db, room, a, &pending));
+    if (__builtin_add_overflow(used.bytes, pending, &taken))
+        taken = UINT64_MAX;
+    uint64_t free = taken < room->max_bytes ? room->max_bytes - taken : 0;
+    if (free == 0 || a->wish->size > free)
         return refuse_bytes(room);
     if (free < *left)
         *left = free;
     return ERR_OK;
 }
 
-static enum err rooms_ask(struct evidence *ev, struct db *db, const struct person *who,
-                          enum role role, const struct uuid *claim, uint64_t size,
+static enum err rooms_ask(struct evidence *ev, struct db *db, const struct asking *a,
                           uint64_t *left)
 {
+    enum role role = a->wish->role;
     struct room room;
     *left = UINT64_MAX;
     if (in_own_matter(role)) {
-        room_of_person(ev, who, &room);
-        TRY(room_ask(db, &room, size, left));
+        room_of_person(ev, a->who, &room);
+        TRY(room_ask(db, &room, a, left));
     }
-    if (claimants_side(role) && !uuid_is_nil(claim)) {
-        room_of_claim(ev, claim, &room);
-        TRY(room_ask(db, &room, size, left));
+    if (claimants_side(role) && !uuid_is_nil(a->wish->claim)) {
+        room_of_claim(ev, a->wish->claim, &room);
+        TRY(room_ask(db, &room, a, left));
     }
     return ERR_OK;
 }
 
 enum err quota_ask(struct evidence *ev, struct db *db, const struct principal *p,
-                   enum role role, const struct uuid *claim, uint64_t size, uint64_t *left)
+                   const struct quota_wish *wish, uint64_t *left)
 {
     struct person who = person_of(p);
-    return rooms_ask(ev, db, &who, role, claim, size, left);
+    struct asking a = {.who = &who, .wish = wish};
+    return rooms_ask(ev, db, &a, left);
 }
 
 /* --- counting ----------------------------------------------------------------------------- */
@@ -132,7 +157,9 @@ enum err quota_take(struct evidence *ev, struct db *db, const struct artefact_re
     enum role role;
     uint64_t left = 0;
     TRY(role_parse(a->uploader_role, &role));
-    TRY(rooms_ask(ev, db, &a->uploader, role, &a->claim, a->size, &left));
+    struct quota_wish wish = {.role = role, .claim = &a->claim, .size = a->size};
+    struct asking asking = {.who = &a->uploader, .wish = &wish, .in_commit = true};
+    TRY(rooms_ask(ev, db, &asking, &left));
     return count(db, a, role, 1);
 }
 

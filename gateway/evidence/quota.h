@@ -11,17 +11,27 @@
  * commit, where the count is: of two uploads that race for the last place one gets it. A
  * duplicate (duplicate.h) takes no room, and what is refused or disposed of later gives its own
  * back. A limit of 0 is none.
+ *
+ * What a person has begun over several requests and not finished (resumable.h) is asked for as
+ * if it were there: its bytes, or those announced where they are more; of a claim's room for
+ * those of this person that name the claim. Only the commit looks at what is stored alone, so
+ * that what is all there never fails for what may never come.
  */
 #ifndef GATEWAY_EVIDENCE_QUOTA_H
 #define GATEWAY_EVIDENCE_QUOTA_H
 
 #include "gateway/evidence/evidence.h"
 
-/* Is there room for one more of `size` bytes (0: not known yet), sent in this role? *left: how
- * large it may be at the most. REFUSAL_QUOTA_EXCEEDED says which limit it is. */
+struct quota_wish {
+    enum role role; /* in which it is sent */
+    const struct uuid *claim;
+    uint64_t size;  /* 0: not known yet */
+    uint64_t begun; /* bytes of it that are on record as begun: not asked for twice */
+};
+/* Is there room for one more? *left: how large it may be at the most. REFUSAL_QUOTA_EXCEEDED
+ * says which limit it is. */
 MUST_USE enum err quota_ask(struct evidence *ev, struct db *db, const struct principal *p,
-                            enum role role, const struct uuid *claim, uint64_t size,
-                            uint64_t *left);
+                            const struct quota_wish *wish, uint64_t *left);
 /* Inside the commit that stores it (uploader_role says in which role): asked again, and
  * counted. */
 MUST_USE enum err quota_take(struct evidence *ev, struct db *db,

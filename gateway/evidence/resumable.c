@@ -24,11 +24,33 @@ static enum err recall(struct evidence *ev, struct held *h, struct row *row)
     return r->state != UPLOAD_OPEN || known ? ERR_OK : recover(ev, h, row);
 }
 
-static enum err look(struct evidence *ev, struct held *h, struct row *row)
+/* What it has become, and that it was, is for who may still send to its claim. */
+static enum err may_know(struct evidence *ev, const struct principal *p, const struct row *row)
+{
+    AUTO(db_read_end) struct db *db = NULL;
+    struct claim_record claim;
+    if (row->record.state != UPLOAD_FINISHED)
+        return ERR_OK;
+    TRY(db_read_begin(ev->parts.db, &db));
+    enum err e = authority_claim(db, &row->record.claim, p, ACTION_ARTEFACT_CREATE, &claim,
+                                 NULL, NULL);
+    return e == ERR_REFUSED ? refuse(REFUSAL_NOT_FOUND) : e;
+}
+
+static enum err find(struct evidence *ev, const struct principal *p, const struct uuid *id,
+                     struct row *row)
+{
+    TRY(row_find(ev, p, id, row));
+    return may_know(ev, p, row);
+}
+
+static enum err look(struct evidence *ev, const struct principal *p, struct held *h,
+                     struct row *row)
 {
     held_free_up(h);
     TRY(row_again(ev, row));
     TRY(row_is_there(&row->record));
+    TRY(may_know(ev, p, row));
     return recall(ev, h, row);
 }
 
@@ -39,12 +61,13 @@ enum err resumable_find(struct evidence *ev, const struct principal *p, const st
     struct held *h = NULL;
     uint64_t arrival;
     memset(out, 0, sizeof(*out));
-    TRY(row_find(ev, p, id, &row));
+    TRY(find(ev, p, id, &row));
     row_view(&row, out); /* of one that has ended: how */
     TRY(row_is_there(&row.record));
     TRY(held_take(ev->resumables, id, &h, &arrival));
-    enum err e = look(ev, h, &row);
-    row_view(&row, out);
+    enum err e = look(ev, p, h, &row);
+    if (e != ERR_REFUSED || err_detail(e) != REFUSAL_NOT_FOUND)
+        row_view(&row, out);
     held_leave(ev->resumables, h);
     return e;
 }
@@ -54,7 +77,7 @@ enum err resumable_look(struct evidence *ev, const struct principal *p, const st
 {
     AUTO_CLEAR(row_clear) struct row row;
     memset(out, 0, sizeof(*out));
-    TRY(row_find(ev, p, id, &row));
+    TRY(find(ev, p, id, &row));
     row_view(&row, out);
     return row_is_there(&row.record);
 }
@@ -133,18 +156,40 @@ static enum err length_told(struct resumable_writer *w)
 static enum err writer_admit(struct resumable_writer *w)
 {
     const struct upload_record *r = &w->row.record;
-    TRY(upload_prepare(w->ev, &w->principal, &w->row.rq, r->is_part, r->offset, &w->upload));
-    w->upload->session = r->id;
+    struct upload_record recorded = *r;
+    recorded.length = w->recorded_length;
+    const struct upload_standing standing = {.session = r->id,
+                                             .is_part = r->is_part,
+                                             .have = r->offset,
+                                             .begun = upload_begun(&recorded)};
+    TRY(upload_prepare(w->ev, &w->principal, &w->row.rq, &standing, &w->upload));
     TRY(upload_admit(w->upload));
     if (w->piece.checksum == CHECKSUM_NONE)
         return writer_resume(w);
     return stage_begin(w->ev, w->upload->sealer, &w->piece, &w->stage);
 }
 
+/* Nothing is kept of a recording that was opted out of, but what the log says: also not what
+ * had come when the choice was made. */
+static enum err open_refused(struct resumable_writer *w, enum err e)
+{
+    struct upload_record *r = &w->row.record;
+    struct err_info why;
+    err_save(e, &why);
+    r->length = w->recorded_length; /* nothing was changed */
+    if (why.code != ERR_REFUSED || why.detail != REFUSAL_RECORDING_OPTED_OUT)
+        return err_restore(&why);
+    held_forget(w->held);
+    (void)snprintf(r->reason, sizeof(r->reason), "%s", refusal_name(why.detail));
+    enum err ended = row_end(w->ev, &w->row, UPLOAD_FAILED, NULL, NULL);
+    (void)ended; /* it stays open, and will be refused once more */
+    return err_restore(&why);
+}
+
 static enum err open_held(struct resumable_writer *w)
 {
     const struct upload_record *r = &w->row.record;
-    TRY(look(w->ev, w->held, &w->row));
+    TRY(look(w->ev, &w->principal, w->held, &w->row));
     if (r->is_final)
         return refuse(REFUSAL_UPLOAD_FINAL);
     if (w->piece.offset != r->offset) /* before the length, which may follow from it */
@@ -153,10 +198,8 @@ static enum err open_held(struct resumable_writer *w)
     enum err e = length_told(w);
     if (e == ERR_OK && r->state == UPLOAD_OPEN)
         e = writer_admit(w);
-    if (e != ERR_OK) {
-        w->row.record.length = w->recorded_length; /* nothing was changed */
-        return e;
-    }
+    if (e != ERR_OK)
+        return open_refused(w, e);
     w->held->writer = w;
     return ERR_OK;
 }
@@ -172,7 +215,7 @@ enum err resumable_open(struct evidence *ev, const struct principal *p, const st
     w->ev = ev;
     w->principal = *p;
     w->piece = *piece;
-    TRY(row_find(ev, p, id, &w->row));
+    TRY(find(ev, p, id, &w->row));
     row_view(&w->row, view);
     TRY(row_is_there(&w->row.record));
     TRY(held_take(ev->resumables, id, &w->held, &w->arrival));
@@ -186,11 +229,11 @@ enum err resumable_open(struct evidence *ev, const struct principal *p, const st
 
 /* --- write -------------------------------------------------------------------------------- */
 
-/* Refusals that waiting cannot mend. */
-static bool is_for_good(const struct err_info *why)
+bool refusal_is_for_good(const struct err_info *why)
 {
     return why->code == ERR_REFUSED && why->detail != REFUSAL_STORAGE_FULL &&
-           why->detail != REFUSAL_TRY_AGAIN && why->detail != REFUSAL_KEY_BUSY;
+           why->detail != REFUSAL_QUOTA_EXCEEDED && why->detail != REFUSAL_TRY_AGAIN &&
+           why->detail != REFUSAL_KEY_BUSY;
 }
 
 /* A refusal of what came dooms the upload; trouble leaves it to be read back. */
@@ -198,7 +241,7 @@ static enum err note_failure(struct resumable_writer *w, enum err e)
 {
     struct err_info why;
     err_save(e, &why);
-    w->doomed = is_for_good(&why);
+    w->doomed = refusal_is_for_good(&why);
     if (w->doomed || e != ERR_REFUSED)
         w->failure = why;
     if (e != ERR_REFUSED) {
@@ -293,7 +336,7 @@ static enum err finish_failed(struct resumable_writer *w, enum err e)
     struct err_info why;
     err_save(e, &why);
     if (row_again(w->ev, &w->row) == ERR_OK && w->row.record.state == UPLOAD_OPEN &&
-        is_for_good(&why))
+        refusal_is_for_good(&why))
         writer_fail(w, (enum refusal)why.detail);
     else
         writer_drop(w);

@@ -8,7 +8,8 @@
  *                 |----- nobody came back ----------> EXPIRED    (OPEN and WHOLE)
  *                 \----- given up by its owner -----> TERMINATED (OPEN and WHOLE)
  *
- * Only the person who started an upload has it; for others it is REFUSAL_NOT_FOUND. Ended ones
+ * Only the person who started an upload has it; for others it is REFUSAL_NOT_FOUND, and so is a
+ * FINISHED one for who may not send to its claim any more. Ended ones
  * (USED, FAILED, EXPIRED, TERMINATED) are REFUSAL_UPLOAD_GONE until they are forgotten.
  *
  * Sealing. Whole chunks of 64 KiB are sealed into a named part of the blob store as they come;
@@ -63,11 +64,12 @@ enum resumable_end {
 MUST_USE enum err resumable_create(struct evidence *ev, const struct principal *p,
                                    const struct resumable_request *rq,
                                    struct resumable_view *out);
-/* Where it stands. A writer that is at it lets go first: the offset is final and durable. *out is
- * filled also with REFUSAL_UPLOAD_GONE: how it ended. */
+/* Where it stands. A writer that is at it lets go first: the offset is final and durable. *out
+ * is filled also with REFUSAL_UPLOAD_GONE: how it ended. */
 MUST_USE enum err resumable_find(struct evidence *ev, const struct principal *p,
                                  const struct uuid *id, struct resumable_view *out);
-/* The same without disturbing anybody: what a writer has not made durable yet is not counted. */
+/* The same without disturbing anybody: what a writer has not made durable yet is not counted.
+ */
 MUST_USE enum err resumable_look(struct evidence *ev, const struct principal *p,
                                  const struct uuid *id, struct resumable_view *out);
 /* Of a FINISHED one: its artefact and receipt (cleared by the caller). ERR_NOT_FOUND: not yet.
@@ -77,8 +79,10 @@ MUST_USE enum err resumable_result(struct evidence *ev, const struct principal *
 
 /* open -> write ... -> close, free at any time. *view is filled whenever the upload was found,
  * also with an error: REFUSAL_OFFSET_MISMATCH (view->record.offset is the right one),
- * REFUSAL_UPLOAD_FINAL, REFUSAL_INVALID_REQUEST (a length that contradicts). A FINISHED upload
- * may be opened at its end: the lost answer to the last request is given again. */
+ * REFUSAL_UPLOAD_FINAL, REFUSAL_INVALID_REQUEST (a length that contradicts).
+ * REFUSAL_RECORDING_OPTED_OUT ends it as FAILED: nothing of such a recording is kept. A
+ * FINISHED upload may be opened at its end: the lost answer to the last request is given again.
+ */
 struct resumable_writer;
 MUST_USE enum err resumable_open(struct evidence *ev, const struct principal *p,
                                  const struct uuid *id, const struct resumable_piece *piece,
@@ -90,7 +94,7 @@ void resumable_expect_digest(struct resumable_writer *w, const uint8_t sha256[32
 /* Makes durable what has come and, where it is all, the artefact: result->artefact.id is nil
  * otherwise. A wrong checksum is REFUSAL_DIGEST_MISMATCH: the piece is dropped, the offset
  * unchanged. A refusal of the whole (type, digest, recording choice, ...) ends it as FAILED;
- * trouble of ours leaves it OPEN with every byte, to be closed again. */
+ * want of room and trouble of ours leave it OPEN with every byte, to be closed again. */
 MUST_USE enum err resumable_close(struct resumable_writer *w, enum resumable_end end,
                                   struct resumable_view *view, struct upload_result *result);
 /* Without close the connection broke: what came is kept, but for a piece with a checksum. */
@@ -100,7 +104,9 @@ DEFINE_AUTO(struct resumable_writer, resumable_free);
 /* The final upload of a concatenation. Every part is WHOLE, the caller's, and of the same claim
  * where it names one (else REFUSAL_INVALID_REQUEST; REFUSAL_NOT_FOUND for another's). The parts
  * are read back and sealed once more as one payload, since a chunk's key and index are its own
- * part's: about the cost of a second upload, without the network. */
+ * part's: about the cost of a second upload, without the network. So one person has one at a
+ * time (REFUSAL_QUOTA_EXCEEDED), and a refusal of the whole, once they were read, is the end of
+ * the parts: they are FAILED with its name. */
 enum { RESUMABLE_PARTS_MAX = 64 };
 MUST_USE enum err resumable_concatenate(struct evidence *ev, const struct principal *p,
                                         const struct resumable_request *rq, const char *concat,

@@ -1,8 +1,12 @@
 /* Parts put together: each is read back with its own key and goes through the ordinary intake
  * as one payload. One transaction makes the artefact, the record of the final upload, and the
- * parts USED; until then they are WHOLE, and whatever fails may be asked for again. */
+ * parts USED; until then they are WHOLE, and trouble of ours may be asked for again. A refusal
+ * of the whole is theirs, as it is the end of any other upload: or a short request would have
+ * gigabytes read back and sealed again and again. For the same reason one person has one
+ * concatenation at a time. */
 #include "gateway/evidence/resumable_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,8 +143,29 @@ static void parts_remove(struct concatenation *c)
     }
 }
 
-static enum err concatenate(struct concatenation *c, const struct uuid *parts, size_t n,
-                            struct upload_result *result)
+static void part_fail(struct concatenation *c, const struct uuid *id, enum refusal why)
+{
+    AUTO_CLEAR(row_clear) struct row row;
+    if (row_find(c->ev, c->principal, id, &row) != ERR_OK || row.record.state != UPLOAD_WHOLE)
+        return; /* it has ended meanwhile */
+    (void)snprintf(row.record.reason, sizeof(row.record.reason), "%s", refusal_name(why));
+    enum err e = row_end(c->ev, &row, UPLOAD_FAILED, NULL, NULL);
+    (void)e; /* it stays whole, and will be refused once more */
+}
+
+/* That a part was used or given up meanwhile is nothing against the others. */
+static enum err store_failed(struct concatenation *c, enum err e)
+{
+    struct err_info why;
+    err_save(e, &why);
+    bool doomed = refusal_is_for_good(&why) && why.detail != REFUSAL_CONFLICT;
+    for (size_t i = 0; doomed && i < c->n; i++)
+        part_fail(c, &c->parts[i].id, (enum refusal)why.detail);
+    return err_restore(&why);
+}
+
+static enum err concatenate_now(struct concatenation *c, const struct uuid *parts, size_t n,
+                                struct upload_result *result)
 {
     AUTO(upload_free) struct upload *u = NULL;
     struct upload_request rq = c->rq->upload;
@@ -148,11 +173,28 @@ static enum err concatenate(struct concatenation *c, const struct uuid *parts, s
     TRY(final_row(c));
     rq.length = c->length;
     rq.idempotency_key[0] = 0; /* it stands for the upload, not for the artefact */
-    TRY(upload_prepare(c->ev, c->principal, &rq, false, 0, &u));
+    const struct upload_standing standing = {.begun = (uint64_t)c->length};
+    TRY(upload_prepare(c->ev, c->principal, &rq, &standing, &u));
     TRY(upload_admit_whole(u));
-    TRY(store(c, u, result));
+    enum err e = store(c, u, result);
+    if (e != ERR_OK)
+        return store_failed(c, e);
     parts_remove(c);
     return ERR_OK;
+}
+
+static enum err concatenate(struct concatenation *c, const struct uuid *parts, size_t n,
+                            struct upload_result *result)
+{
+    struct running_ticket ticket;
+    enum err e = running_take(c->ev->running, c->principal, RUNNING_CONCATENATION, &ticket);
+    if (e == ERR_REFUSED)
+        return refuse_because(REFUSAL_QUOTA_EXCEEDED, "parts of yours are being put together "
+                                                      "already - wait for that to end");
+    TRY(e);
+    e = concatenate_now(c, parts, n, result);
+    running_give(c->ev->running, &ticket);
+    return e;
 }
 
 enum err resumable_concatenate(struct evidence *ev, const struct principal *p,

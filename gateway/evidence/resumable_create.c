@@ -129,21 +129,35 @@ struct creation {
     struct evidence *ev;
     struct row row;
     struct buf sealed;
+    struct upload *upload;
     json_t *entry; /* NULL: of a part */
     const struct creation_key *key;
 };
+
+/* Where the count is: of many at once none sees the others before. */
+static enum err creation_limits(struct creation *c, struct db *db)
+{
+    const struct upload_record *r = &c->row.record;
+    uint64_t open = 0, all = 0;
+    TRY(upload_record_count_open(db, &r->owner, &open));
+    if (open >= c->ev->config.open_uploads_per_person)
+        return refuse_because(REFUSAL_QUOTA_EXCEEDED,
+                              "too many uploads of yours are unfinished - end one first");
+    TRY(upload_record_count(db, &r->owner, &all));
+    if (all >= c->ev->config.upload_records_per_person)
+        return refuse_because(REFUSAL_QUOTA_EXCEEDED,
+                              "too many uploads of yours have begun and ended - try again when "
+                              "older ones are forgotten");
+    return upload_check_quota(c->upload, db, upload_begun(r));
+}
 
 static enum err creation_apply(struct commit_tx *tx, void *ctx)
 {
     struct creation *c = ctx;
     struct db *db = commit_db(tx);
     struct upload_record *r = &c->row.record;
-    uint64_t open = 0;
     struct ledger_ref ref;
-    TRY(upload_record_count_open(db, &r->owner, &open));
-    if (open >= c->ev->config.open_uploads_per_person)
-        return refuse_because(REFUSAL_QUOTA_EXCEEDED,
-                              "too many uploads of yours are unfinished - end one first");
+    TRY(creation_limits(c, db));
     TRY(upload_record_insert(db, r, &c->row.words));
     TRY(upload_record_rest(db, r, c->sealed.data, c->sealed.len));
     TRY(creation_key_keep(c->key, db, &r->id));
@@ -185,7 +199,9 @@ static enum err create(struct creation *c, const struct principal *p,
                        const struct resumable_request *rq, struct resumable_view *out)
 {
     AUTO(upload_free) struct upload *u = NULL;
-    TRY(upload_prepare(c->ev, p, &rq->upload, rq->is_part, 0, &u));
+    const struct upload_standing nothing = {.is_part = rq->is_part};
+    TRY(upload_prepare(c->ev, p, &rq->upload, &nothing, &u));
+    c->upload = u;
     TRY(creation_row(c->ev, p, rq, rq->is_part ? "partial" : "", &c->row));
     TRY(creation_rest(c));
     if (!rq->is_part)

@@ -15,9 +15,16 @@
 
 struct row;
 void result_begin(struct upload_result *out);
+/* A refusal that waiting and making room cannot mend: the end of what was refused. */
+bool refusal_is_for_good(const struct err_info *why);
 /* The artefact and receipt of a FINISHED one, to who may still send to its claim. */
 MUST_USE enum err give_again(struct evidence *ev, const struct principal *p,
                              const struct row *row, struct upload_result *out);
+
+/* --- resumable_concat.c ------------------------------------------------------------------- */
+
+/* Among a person's running Idempotency-Keys, of which none has such a character. */
+#define RUNNING_CONCATENATION "\x1f concatenation"
 
 /* --- resumable_table.c -------------------------------------------------------------------- */
 

@@ -12,6 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool row_is_unfinished(const struct upload_record *r)
+{
+    return r->state == UPLOAD_OPEN || r->state == UPLOAD_WHOLE;
+}
+
+static bool row_has_ended(const struct upload_record *r)
+{
+    return !row_is_unfinished(r) && r->state != UPLOAD_FINISHED;
+}
+
 /* --- how it was described ----------------------------------------------------------------- */
 
 static void put_times(json_t *to, const struct upload_request *rq)
@@ -83,8 +93,11 @@ static enum err description_read(const struct buf *text, struct upload_request *
     return json_in_done(&in);
 }
 
+/* An upload that came to nothing has no words any more. */
 static enum err row_understand(struct row *row)
 {
+    if (row->words.request.len == 0 && row_has_ended(&row->record))
+        return ERR_OK;
     if (description_read(&row->words.request, &row->rq) != ERR_OK)
         return err_set(ERR_CORRUPT, "the description of an upload cannot be read");
     return ERR_OK;
@@ -126,7 +139,8 @@ static enum err row_read(struct evidence *ev, const struct principal *p, const s
     if (e == ERR_NOT_FOUND || foreign)
         return refuse(REFUSAL_NOT_FOUND);
     TRY(e);
-    return upload_record_words(db, id, &row->words);
+    e = upload_record_words(db, id, &row->words);
+    return e == ERR_NOT_FOUND && row_has_ended(&row->record) ? ERR_OK : e;
 }
 
 static enum err row_load(struct evidence *ev, const struct principal *p, const struct uuid *id,
@@ -173,11 +187,6 @@ void row_view(const struct row *row, struct resumable_view *view)
     (void)snprintf(view->metadata, sizeof(view->metadata), "%s",
                    buf_text(&row->words.metadata));
     (void)snprintf(view->concat, sizeof(view->concat), "%s", buf_text(&row->words.concat));
-}
-
-bool row_is_unfinished(const struct upload_record *r)
-{
-    return r->state == UPLOAD_OPEN || r->state == UPLOAD_WHOLE;
 }
 
 enum err row_is_there(const struct upload_record *r)

@@ -244,16 +244,23 @@ static enum err checks_prepared(struct upload *u, uint64_t have)
     return upload_check_room(u->ev, u->rq.length > 0 ? u->rq.length - (int64_t)have : -1);
 }
 
+uint64_t upload_begun(const struct upload_record *r)
+{
+    return r->length > 0 && (uint64_t)r->length > r->offset ? (uint64_t)r->length : r->offset;
+}
+
 enum err upload_prepare(struct evidence *ev, const struct principal *p,
-                        const struct upload_request *rq, bool is_part, uint64_t have,
+                        const struct upload_request *rq, const struct upload_standing *standing,
                         struct upload **out)
 {
     AUTO(upload_free) struct upload *u = NULL;
     TRY(upload_make(ev, p, rq, &u));
-    u->is_part = is_part;
+    u->is_part = standing->is_part;
+    u->session = standing->session;
+    u->begun_size = standing->begun;
     if (u->rq.length == 0)
         u->rq.length = -1; /* that it is empty is found at its end */
-    enum err e = checks_prepared(u, have);
+    enum err e = checks_prepared(u, standing->have);
     if (e != ERR_OK)
         return upload_refused(u, e);
     artefact_describe(u);

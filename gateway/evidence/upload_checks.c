@@ -151,7 +151,9 @@ enum err upload_check_quota(struct upload *u, struct db *db, uint64_t size)
 {
     /* a part that names no claim yet is its sender's alone */
     enum role role = u->reached ? u->role : denial_role(&u->principal);
-    return quota_ask(u->ev, db, &u->principal, role, &u->rq.claim, size, &u->quota_left);
+    struct quota_wish wish = {
+        .role = role, .claim = &u->rq.claim, .size = size, .begun = u->begun_size};
+    return quota_ask(u->ev, db, &u->principal, &wish, &u->quota_left);
 }
 
 enum err upload_check_bytes_type(struct upload *u)

@@ -22,6 +22,7 @@ struct upload {
     struct upload_request rq;
     const struct kind *kind; /* NULL until it is described, where that comes later */
     uint64_t quota_left;     /* bytes that person and claim have room for */
+    uint64_t begun_size;     /* of itself, that is on record as begun (quota.h) */
     uint64_t max_bytes; /* the kind's; until then the largest of those the caller may send */
     struct artefact_record artefact;
     enum role role;
@@ -61,11 +62,18 @@ struct upload {
 
 /* Counts the refusal, tells the log, and passes `e` on. */
 MUST_USE enum err upload_refused(struct upload *u, enum err e);
-/* The checks of upload_begin, but for the Idempotency-Key; no bytes can come yet. `have`: bytes
- * that are here already. */
+struct upload_standing { /* of one that goes on over several requests */
+    struct uuid session; /* nil: there is none yet */
+    bool is_part;
+    uint64_t have;  /* bytes that are here already, and will not come again */
+    uint64_t begun; /* quota.h */
+};
+/* What quota.h takes an unfinished one for. */
+uint64_t upload_begun(const struct upload_record *r);
+/* The checks of upload_begin, but for the Idempotency-Key; no bytes can come yet. */
 MUST_USE enum err upload_prepare(struct evidence *ev, const struct principal *p,
-                                 const struct upload_request *rq, bool is_part, uint64_t have,
-                                 struct upload **out);
+                                 const struct upload_request *rq,
+                                 const struct upload_standing *standing, struct upload **out);
 /* Then: it is one of those that run, and has a sealer for upload_resume. */
 MUST_USE enum err upload_admit(struct upload *u);
 /* Instead: and a payload of its own is begun, as by upload_begin. */

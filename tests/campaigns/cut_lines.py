@@ -47,6 +47,7 @@ class Campaign:
         self.gw.init()
         # A client that loses the answer to a creation leaves an upload behind, until it expires.
         self.gw.setting("policy.open_uploads_per_person", 1000000)
+        self.gw.setting("policy.upload_records_per_person", 100000000)
         self.arrivals = arrivals.Arrivals(self.gw)
         self.proxy = None
         self.lock, self.done, self.sent, self.hung = threading.Lock(), 0, {}, 0

@@ -65,6 +65,7 @@ START_TEST(parts_become_one)
 }
 END_TEST
 
+/* Before a byte was read back. */
 START_TEST(each_refusal_leaves_the_parts)
 {
     struct world w = {.tiny = NULL};
@@ -99,14 +100,40 @@ START_TEST(each_refusal_leaves_the_parts)
     ck_sent_refused(REFUSAL_INVALID_REQUEST, put_together(&w, &ada, &rq, parts, 2));
     ck_sent_refused(REFUSAL_CLAIM_NOT_FOUND, put_together(&w, &ada, &rq, &parts[1], 1));
     rq = session_request(&claim, -1);
-    strcpy(rq.upload.media_type, "application/pdf");
-    ck_sent_refused(REFUSAL_TYPE_NOT_ALLOWED, put_together(&w, &ada, &rq, parts, 2));
-    rq = session_request(&claim, -1);
     rq.upload.has_digest = true;
-    ck_sent_refused(REFUSAL_DIGEST_MISMATCH, put_together(&w, &ada, &rq, parts, 2));
-    ck_assert_uint_eq(world_blobs(&w), 0);
     text_digest(200000, rq.upload.digest);
     ck_became_evidence(&w, &ada, put_together(&w, &ada, &rq, parts, 2), 200000);
+    world_end(&w);
+}
+END_TEST
+
+/* Or a short request would have them read back and sealed again and again. */
+START_TEST(a_refusal_of_the_whole_is_the_end_of_its_parts)
+{
+    static const enum refusal WHY[] = {REFUSAL_TYPE_NOT_ALLOWED, REFUSAL_DIGEST_MISMATCH};
+    struct world w = {.tiny = NULL};
+    world_make(&w, NULL);
+    struct principal ada = claimant("ada");
+    struct uuid claim = world_claim(&w, "ada");
+    struct resumable_view view;
+    for (size_t i = 0; i < ARRAY_LEN(WHY); i++) {
+        struct resumable_request rq = session_request(&claim, -1);
+        struct uuid parts[2] = {whole_part(&w, &ada, 0, 100000, &claim),
+                                whole_part(&w, &ada, 100000, 200000, NULL)};
+        if (WHY[i] == REFUSAL_TYPE_NOT_ALLOWED)
+            strcpy(rq.upload.media_type, "application/pdf");
+        else
+            rq.upload.has_digest = true;
+        ck_sent_refused(WHY[i], put_together(&w, &ada, &rq, parts, 2));
+        ck_assert_uint_eq(world_parts(&w), 0);
+        for (size_t n = 0; n < 2; n++) {
+            refused(REFUSAL_UPLOAD_GONE, resumable_find(w.ev, &ada, &parts[n], &view));
+            ck_assert_int_eq(view.record.state, UPLOAD_FAILED);
+            ck_assert_str_eq(view.record.reason, refusal_name(WHY[i]));
+        }
+        ck_sent_refused(REFUSAL_UPLOAD_GONE, put_together(&w, &ada, &rq, parts, 2));
+    }
+    ck_assert_uint_eq(world_blobs(&w), 0);
     world_end(&w);
 }
 END_TEST
@@ -157,6 +184,7 @@ END_TEST
 int main(void)
 {
     return SUITE_RUN("evidence/resumable_concat", parts_become_one,
-                     each_refusal_leaves_the_parts, a_lost_answer_is_given_again_by_its_key,
-                     trouble_leaves_the_parts);
+                     each_refusal_leaves_the_parts,
+                     a_refusal_of_the_whole_is_the_end_of_its_parts,
+                     a_lost_answer_is_given_again_by_its_key, trouble_leaves_the_parts);
 }

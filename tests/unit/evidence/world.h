@@ -137,6 +137,7 @@ static inline void world_make(struct world *w, void (*adapt)(struct world *w))
                                          .upload_expiry_s = 3600,
                                          .upload_memory_s = 86400,
                                          .open_uploads_per_person = 64,
+                                         .upload_records_per_person = 10000,
                                          .uploads_warm = 8};
     w->keeper_config = (struct keeper_config){.keys_dir = w->keys,
                                               .log_key_file = w->log_key,
