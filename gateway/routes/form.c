@@ -164,8 +164,10 @@ static void form_done(struct http_exchange *x)
         return;
     http_state_set(x, NULL);
     form_files_drop(f);
-    for (size_t i = 0; i < f->n_files; i++)
+    for (size_t i = 0; i < f->n_files; i++) {
         json_decref(f->files[i].created);
+        json_decref(f->files[i].refused);
+    }
     free(f->files);
     multipart_free(f->parser);
     content_digest_free(f->digest);

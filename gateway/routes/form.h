@@ -25,6 +25,7 @@ struct form_file {
     struct upload *upload;            /* open: neither refused nor accepted */
     struct err_info why;              /* refused */
     json_t *created;                  /* accepted: artefact and receipt */
+    json_t *refused;                  /* refused, and that has a receipt; may be NULL */
     struct uuid id;
     uint8_t sha256[32];
 };

@@ -36,7 +36,10 @@ static json_t *result(struct form *f, const struct form_file *file)
     struct api_trouble t;
     trouble_of_file(f, file, &t);
     json_put_int(o, "status", t.status);
-    json_put(o, "problem", api_trouble_json(&t));
+    json_t *problem = api_trouble_json(&t);
+    if (file->refused)
+        (void)json_object_update(problem, file->refused);
+    json_put(o, "problem", problem);
     return o;
 }
 
@@ -81,12 +84,19 @@ static int status_of_all(struct form *f)
     return t.status;
 }
 
+static void refuse_one(struct form *f, struct form_file *file)
+{
+    struct api_trouble t;
+    trouble_of_file(f, file, &t);
+    api_trouble_reply(f->x, &t, TAKE(file->refused));
+}
+
 static void answer_one(struct form *f, struct form_file *file)
 {
     if (is_accepted(file))
         intake_reply_created(f->x, &file->id, file->sha256, TAKE(file->created));
     else
-        api_problem(f->x, err_restore(&file->why));
+        refuse_one(f, file);
 }
 
 void form_answer(struct form *f)

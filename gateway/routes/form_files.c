@@ -82,6 +82,8 @@ static void file_finish(struct form *f, struct form_file *file)
 {
     AUTO_FREE struct upload_result *result = calloc(1, sizeof(*result));
     enum err e = result ? file_finish_checked(f, file, result) : err_set(ERR_NOMEM, "upload");
+    if (result && e != ERR_OK)
+        file->refused = intake_refused(result);
     if (result)
         buf_clear(&result->receipt);
     if (e != ERR_OK)

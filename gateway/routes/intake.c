@@ -168,6 +168,15 @@ enum err intake_coding_check(const struct http_exchange *x)
 
 /* --- the answer --------------------------------------------------------------------------- */
 
+json_t *intake_refused(const struct upload_result *result)
+{
+    if (result->receipt.len == 0)
+        return NULL;
+    json_t *more = json_object();
+    json_put_text(more, "receipt", buf_text(&result->receipt));
+    return more;
+}
+
 json_t *intake_created(const struct upload_result *result)
 {
     json_t *body = json_object();

@@ -32,6 +32,8 @@ MUST_USE enum err intake_site_check(const struct http_exchange *x, const struct 
 MUST_USE enum err intake_coding_check(const struct http_exchange *x);
 
 /* The body of the answer to one accepted file: a new reference. */
+/* {"receipt"}: of a refusal that is an entry of its own; NULL for others. */
+json_t *intake_refused(const struct upload_result *result);
 json_t *intake_created(const struct upload_result *result);
 /* 201, Location and Repr-Digest; steals body. */
 void intake_reply_created(struct http_exchange *x, const struct uuid *id,

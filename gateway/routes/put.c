@@ -99,13 +99,8 @@ static enum err trailer_digests(struct http_exchange *x, struct upload *upload)
 static void put_refuse(struct http_exchange *x, enum err e, const struct upload_result *result)
 {
     struct api_trouble trouble;
-    json_t *more = NULL;
-    if (result && result->receipt.len > 0) {
-        more = json_object();
-        json_put_text(more, "receipt", buf_text(&result->receipt));
-    }
     api_trouble_of(x, e, &trouble);
-    api_trouble_reply(x, &trouble, more);
+    api_trouble_reply(x, &trouble, result ? intake_refused(result) : NULL);
 }
 
 static void put_finish(struct http_exchange *x)

@@ -8,6 +8,7 @@
 
 #include "gateway/http/fields.h"
 #include "gateway/http/fields_tus.h"
+#include "gateway/routes/intake.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -155,7 +156,7 @@ static void tus_problem(struct upload_call *c, enum err e)
     if (r == REFUSAL_OFFSET_MISMATCH && upload_is_found(c))
         reply_state(c);
     drop_created(c, e);
-    api_trouble_reply(c->x, &t, NULL);
+    api_trouble_reply(c->x, &t, intake_refused(&c->result));
 }
 
 /* --- POST --------------------------------------------------------------------------------- */

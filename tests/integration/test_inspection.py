@@ -160,6 +160,23 @@ class Outcomes(Inspected):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn(b"upload.refused", done.stdout)
 
+    def form(self, *files):
+        body = b'--x\r\nContent-Disposition: form-data; name="kind"\r\n\r\nfurther_evidence\r\n'
+        for number, data in enumerate(files):
+            body += (f'--x\r\nContent-Disposition: form-data; name="file"; filename="{number}.txt"\r\n'
+                     "Content-Type: text/plain\r\n\r\n").encode() + data + b"\r\n"
+        return self.gw.request("POST", f"/v1/claims/{self.claim}/artefacts", self.ada, body + b"--x--\r\n",
+                               {"Content-Type": "multipart/form-data; boundary=x"})
+
+    def test_eicar_in_a_form(self):
+        answer = self.expect(self.form(b"one " + EICAR), 422, "contains-virus")
+        self.assertEqual(self.gw.verify(answer.json["receipt"]).returncode, 0)
+        both = self.form(b"a harmless file of a form", b"two " + EICAR)
+        self.assertEqual(both.status, 207, both)
+        good, bad = both.json["results"]
+        self.assertEqual((good["artefact"]["status"], bad["status"]), ("available", 422))
+        self.assertEqual(self.gw.verify(bad["problem"]["receipt"]).returncode, 0)
+
     def test_eicar_in_pieces(self):
         for piece in (1, 7, 67):
             body = (EICAR[i:i + piece] for i in range(0, len(EICAR), piece))
@@ -212,7 +229,9 @@ class Outcomes(Inspected):
         """In three requests, the virus across two of them: what came first is read back."""
         data = b"a" * 200000 + EICAR + b"\n"
         for cut in ((100000, 200030), (1, 2), (70000, len(data) - 1)):
-            self.assertEqual(self.tus(data, cut).problem, "contains-virus", cut)
+            answer = self.tus(data, cut)
+            self.assertEqual(answer.problem, "contains-virus", cut)
+            self.assertEqual(self.gw.verify(answer.json["receipt"]).returncode, 0)
         clean = b"c" * 200000
         answer = self.tus(clean, (65536, 131072))
         self.assertEqual(answer.status, 204, answer)
