@@ -402,9 +402,9 @@ START_TEST(what_a_person_has_begun_is_counted)
         int64_t length;
         uint64_t offset;
         bool of_claim;
-    } rows[] = {{UPLOAD_OPEN, -1, 5, true},     {UPLOAD_OPEN, 100, 7, true},
+    } rows[] = {{UPLOAD_OPEN, -1, 5, true},        {UPLOAD_OPEN, 100, 7, true},
                 {UPLOAD_WHOLE, 1000, 1000, false}, {UPLOAD_FINISHED, 9, 9, true},
-                {UPLOAD_EXPIRED, 9, 9, true},   {UPLOAD_FAILED, 9, 9, false}};
+                {UPLOAD_EXPIRED, 9, 9, true},      {UPLOAD_FAILED, 9, 9, false}};
     struct uuid claim, other;
     struct person alex = person("alex"), sam = person("sam");
     uint64_t sum = 1, count = 1;
@@ -567,16 +567,21 @@ static uint8_t *file_content(const char *name, size_t *len)
     return content;
 }
 
+/* Where a rest goes on in another page a mark may be cut in two: one half is whole. */
+static bool holds(const uint8_t *content, size_t len, const uint8_t of[MARK])
+{
+    return memmem(content, len, of, MARK / 2) || memmem(content, len, of + MARK / 2, MARK / 2);
+}
+
 static void search(const char *file, size_t *found_live)
 {
     size_t len;
     uint8_t *content = file_content(file, &len);
 
     for (size_t i = 0; i < n_dead; i++)
-        ck_assert_msg(!memmem(content, len, dead[i], MARK), "%s still holds an ended rest",
-                      file);
+        ck_assert_msg(!holds(content, len, dead[i]), "%s still holds an ended rest", file);
     for (size_t i = 0; i < UPLOADS; i++)
-        *found_live += live[i] && memmem(content, len, mark[i], MARK);
+        *found_live += live[i] && holds(content, len, mark[i]);
     free(content);
 }
 

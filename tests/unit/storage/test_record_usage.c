@@ -74,7 +74,9 @@ static void execute(const char *sql)
 /* As the second version of this program left it. */
 static void go_back(void)
 {
-    execute("DROP TABLE usage; DROP TABLE upload_rests; DROP TABLE upload_words;"
+    execute("DROP TABLE view_releases; DROP TABLE inspection_keys; DROP TABLE inspections_due;"
+            "DROP TABLE waveforms; DROP TABLE inspections;"
+            "DROP TABLE usage; DROP TABLE upload_rests; DROP TABLE upload_words;"
             "DROP TABLE uploads; DROP INDEX artefacts_by_digest;"
             "DROP INDEX artefact_links_elsewhere;"
             "ALTER TABLE artefact_links DROP COLUMN elsewhere; PRAGMA user_version = 2");
