@@ -11,6 +11,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* The libraries ask for what a file says, and take no for an answer. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1:max_allocation_size_mb=2048";
+}
+
 static inline void run_step(step_run *step, const char *type, const uint8_t *data, size_t size)
 {
     AUTO_CLEAR(source_clear) struct source s;
