@@ -149,8 +149,8 @@ enum err confirm_earlier(const struct confirmation *c, struct source *s, struct 
 
     if (!c->key && path_of(c->path, 1, path) && is_there(path))
         return err_set(ERR_CRYPTO, "a receipt is there, not verified: give --log-key");
-    for (unsigned n = 1; c->key && n <= RECEIPTS_MAX && path_of(c->path, n, path) && is_there(path);
-         n++) {
+    for (unsigned n = 1;
+         c->key && n <= RECEIPTS_MAX && path_of(c->path, n, path) && is_there(path); n++) {
         if (earlier(c, path, s, result) == ERR_OK)
             return ERR_OK;
     }
