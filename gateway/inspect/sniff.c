@@ -98,6 +98,15 @@ static const char *signature_type(const void *head, size_t len)
     return NULL;
 }
 
+/* libmagic calls some short programs text. Only UTF-16, which begins with its mark, has zeros.
+ */
+static bool is_no_text(const char *type, const unsigned char *head, size_t len)
+{
+    bool marked =
+        len >= 2 && (memcmp(head, "\xff\xfe", 2) == 0 || memcmp(head, "\xfe\xff", 2) == 0);
+    return strncmp(type, "text/", 5) == 0 && !marked && len > 0 && memchr(head, 0, len);
+}
+
 enum err sniff_type(struct sniffer *s, const void *head, size_t len,
                     char out[SNIFF_TYPE_MAX + 1])
 {
@@ -106,7 +115,7 @@ enum err sniff_type(struct sniffer *s, const void *head, size_t len,
     const char *type = signature_type(head, len);
     if (!type)
         type = magic_buffer(s->cookie, head, len);
-    if (!type || strlen(type) > SNIFF_TYPE_MAX)
+    if (!type || strlen(type) > SNIFF_TYPE_MAX || is_no_text(type, head, len))
         type = UNKNOWN;
     for (size_t i = 0; i < ARRAY_LEN(ALIASES); i++) {
         if (strcmp(type, ALIASES[i].from) == 0)

@@ -26,6 +26,8 @@ START_TEST(known_beginnings)
         {"OggS\0\2\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\1\x13OpusHead", 36, "audio/ogg"},
         {"{\"form\":\"SR1\"}", 14, "application/json"},
         {"Dear sir or madam, I write about my claim.\n", 43, "text/plain"},
+        {"\x7f" "ELF\0\0\0\0\0\0\0\0\0\0\0\0", 16, "application/octet-stream"},
+        {"\xff\xfe" "D\0e\0a\0r\0 \0m\0e\0\n\0", 18, "text/plain"},
         {"m", 1, "text/plain"},
         {"made-up statement 1, line one\nmade-up statement 1, line two\n", 60, "text/plain"},
         {"#include <stdio.h>\nint main(void)\n{\n    return 0;\n}\n", 52, "text/plain"},
