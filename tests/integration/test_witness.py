@@ -96,7 +96,7 @@ class Base(GatewayTest):
         return "".join(line for line in said.splitlines(True) if not line.startswith("{"))
 
     def sent(self, data=None):
-        data = data or samples.pdf(pad=300 + len(os.urandom(8)))
+        data = data or samples.pdf(f"letter {os.urandom(8).hex()}", pad=300)
         answer = self.gw.upload(self.claim, data, self.ada)
         self.expect(answer, 201)
         return answer.json["artefact"]["id"], data, receipt_of(answer)
