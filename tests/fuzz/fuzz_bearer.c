@@ -119,7 +119,7 @@ static void check(enum err e, const struct principal *p, bool may_be_good)
     if (e != ERR_OK) {
         must(p->roles == 0 && p->subject[0] == '\0');
         must(e == ERR_UNAUTHENTICATED && err_detail(e) >= AUTH_MISSING + 1 &&
-             err_detail(e) <= AUTH_INSUFFICIENT + 1);
+             err_detail(e) <= AUTH_EXPIRED + 1);
         return;
     }
     must(may_be_good);
