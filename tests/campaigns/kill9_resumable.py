@@ -5,9 +5,10 @@ acknowledged is sent again.
     EG_BIN=... EG_RELEASE_BIN=... EG_BUILD=... tests/campaigns/kill9_resumable.py [--uploads 300]
         [--seed N] [--keep]
 
-Eight evidence-send at a time send files of a few MiB in small pieces, each file another. At random
-moments every process of the gateway gets SIGKILL, and it starts again, on another port: the clients
-reach it over a proxy that keeps its own. The oracle:
+Eight evidence-send at a time send files of a few MiB in small pieces, each file another. Whenever a
+random number of bytes has come in, every process of the gateway gets SIGKILL, and it starts again,
+on another port: the clients reach it over a proxy that keeps its own. The bytes decide and not the
+clock, so that a fast machine is hit as often as a slow one. The oracle:
 
 - Does every client end with a receipt that verifies?
 - In each client's trace: does the service ever take an acknowledged offset back, and does any piece
@@ -37,8 +38,9 @@ AT_ONCE = 8
 SMALLEST, LARGEST = 1 << 20, 6 << 20
 PIECES = ("64KiB", "128KiB", "512KiB", "2MiB")
 UPLOAD_SECONDS = 600
-UP_SECONDS = (0.1, 1.5)   # how long the gateway lives
-DOWN_SECONDS = (0.0, 0.5)  # and how long it is away, beside its start
+UP_BYTES = (256 << 10, 12 << 20)  # what the gateway takes in before it is killed
+DOWN_SECONDS = (0.0, 0.5)         # and how long it is away, beside its start
+LOOK_SECONDS = 0.005
 SWEEP_SECONDS = 10
 AGE_SECONDS = 2 * 3600  # older than what may belong to a running commit
 
@@ -116,11 +118,12 @@ class Campaign:
             self.running.append(Running(self, self.begun))
             self.begun += 1
 
-    def watch(self, seconds):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and (self.running or self.begun < self.count):
+    def watch(self, size):
+        """Until so many bytes have come in, or everybody has ended."""
+        enough = self.proxy.carried_up + size
+        while self.proxy.carried_up < enough and self.running:
             self.turn()
-            time.sleep(0.02)
+            time.sleep(LOOK_SECONDS)
 
     # --- questions -----------------------------------------------------------------------------
 
@@ -162,7 +165,7 @@ class Campaign:
         self.proxy = CuttingProxy(lambda: self.gw.port, self.seed, whole=1.0)
         self.turn()
         while self.running:
-            self.watch(self.dice.uniform(*UP_SECONDS))
+            self.watch(self.dice.randint(*UP_BYTES))
             if not self.running:
                 break
             self.gw.kill()

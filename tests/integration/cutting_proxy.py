@@ -33,12 +33,13 @@ class Cut:
 
 class CuttingProxy:
     """`target` gives the server's port whenever a client connects. A part `whole` of the connections
-    is left alone; the others are cut after `least` to `most` bytes, short lives more often."""
+    is left alone; the others are cut after `least` to `most` bytes, short lives more often.
+    `carried_up` counts the bytes that went towards the server."""
 
     def __init__(self, target, seed, whole=0.2, least=1, most=1 << 20):
         self.target, self.seed, self.whole, self.least, self.most = target, seed, whole, least, most
         self.lock = threading.Lock()
-        self.count = 0
+        self.count = self.carried_up = 0
         self.cuts = collections.Counter()
         self.open = set()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -99,6 +100,9 @@ class CuttingProxy:
                     self._end(pair, cut.resets)
                     return
                 sink.sendall(data)
+                if way == "up":
+                    with self.lock:
+                        self.carried_up += len(data)
                 if left is not None:
                     left -= len(data)
             sink.shutdown(socket.SHUT_WR)
