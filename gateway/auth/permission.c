@@ -22,15 +22,16 @@ enum { STATUS_AVAILABLE = 2, STATUS_RESTRICTED = 4, STATUS_REFUSED = 5 };
 #define FOR(purpose) (1u << PURPOSE_##purpose)
 #define NO_PURPOSE 0u
 #define OWN_PURPOSE FOR(OWN)
-#define CAN(action) (1u << ACTION_##action)
+#define CAN(action) (UINT64_C(1) << ACTION_##action)
 
-_Static_assert(ACTION_COUNT <= 32, "actions are bits of a uint32_t");
+_Static_assert(ACTION_COUNT <= 64, "actions are bits of a uint64_t");
 
 struct row {
     enum role role;
     uint32_t relations, statuses;
     enum { HARM_HIDDEN, HARM_SEEN } harm;
-    uint32_t purposes, actions;
+    uint32_t purposes;
+    uint64_t actions;
 };
 
 static const struct row table[] = {
@@ -217,7 +218,7 @@ static const char *status_words(uint32_t statuses)
 }
 
 /* The names of the bits that are set, joined. */
-static enum err print_bits(struct buf *out, uint32_t bits, const char *const *names, unsigned n,
+static enum err print_bits(struct buf *out, uint64_t bits, const char *const *names, unsigned n,
                            const char *quote, const char *join)
 {
     bool first = true;

@@ -37,6 +37,12 @@
     X(ACTION_CHOICE_SET, "choice.set") /* opt_out, opt_in */                                   \
     X(ACTION_CONSENT_GIVE, "consent.give")                                                     \
     X(ACTION_CONSENT_READ, "consent.read")                                                     \
+    X(ACTION_REQUEST_ASK, "request.ask") /* ask for evidence, change or withdraw that */       \
+    X(ACTION_REQUEST_READ, "request.read")                                                     \
+    X(ACTION_LEASE_TAKE, "lease.take")                                                         \
+    X(ACTION_LEASE_OVERRIDE, "lease.override") /* somebody else's */                           \
+    X(ACTION_CLAIM_AGE, "claim.age")           /* working-day clocks, ageing */                \
+    X(ACTION_MESSAGE_READ, "message.read")     /* what was sent about a claim, and when */     \
     X(ACTION_AUDIT_READ, "audit.read")                                                         \
     X(ACTION_LOG_READ, "log.read") /* tiles and proofs beyond one's own receipts */
 
