@@ -8,6 +8,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/http/fields.h"
 #include "gateway/http/fields_structured.h"
+#include "gateway/routes/intake.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -222,7 +223,9 @@ static void problem_of_refusal(struct upload_call *c, enum refusal r, const char
     } else {
         if (r == REFUSAL_FILE_TOO_LARGE)
             reply_limit(c);
-        api_problem(c->x, refuse_because(r, "%s", words));
+        struct api_trouble t;
+        api_trouble_of(c->x, refuse_because(r, "%s", words), &t);
+        api_trouble_reply(c->x, &t, intake_refused(&c->result));
     }
 }
 
