@@ -122,6 +122,7 @@ void setup_evidence(const struct config *c, struct evidence_config *out)
                   .claim_artefacts = c->policy.quota_claim_artefacts},
         .inspecting = {.restrict_infected = strcmp(c->inspection.infected, "restrict") == 0,
                        .interval_tolerance_s = c->inspection.interval_tolerance_s,
+                       .interval_shortfall_s = c->inspection.interval_shortfall_s,
                        .retry_s = c->inspection.retry_s,
                        .retry_max_s = c->inspection.retry_max_s,
                        .rescan_recent_s = c->inspection.rescan_recent_s},

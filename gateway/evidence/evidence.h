@@ -23,6 +23,7 @@ struct quota_limits { /* quota.h; 0: none */
 struct inspection_policy {
     bool restrict_infected;        /* what is infected is kept, sealed and restricted */
     unsigned interval_tolerance_s; /* a recording may be longer than its stated times by this */
+    unsigned interval_shortfall_s; /* or shorter by this */
     unsigned retry_s, retry_max_s; /* after which what could not be inspected is tried again */
     unsigned rescan_recent_s;      /* on new signatures: what came in so lately, again */
 };

@@ -31,7 +31,8 @@ bool findings_may_pass(const struct verdict *v, unsigned attempts)
 }
 
 /* Sound that is longer than the stated times holds what was said outside of them, perhaps after
- * an opt-out. A shorter one may have had pauses. */
+ * an opt-out. A shorter one may have had pauses; a much shorter one lacks a part, or is another
+ * recording than was said. */
 static bool fits_its_times(const struct verdict *v, const struct artefact_record *a,
                            const struct finding_rules *rules)
 {
@@ -40,7 +41,8 @@ static bool fits_its_times(const struct verdict *v, const struct artefact_record
         return true;
     if (v->duration_ms == 0)
         return !rules->recording;
-    return v->duration_ms * 1000 <= stated + rules->tolerance_us;
+    return v->duration_ms * 1000 <= stated + rules->tolerance_us &&
+           v->duration_ms * 1000 >= stated - rules->shortfall_us;
 }
 
 void findings_status(const struct verdict *v, unsigned attempts,

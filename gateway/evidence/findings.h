@@ -25,7 +25,8 @@ bool findings_scanner_away(const struct verdict *v);
 
 struct finding_rules {
     bool recording;       /* its length has to be known, and to fit the stated times */
-    int64_t tolerance_us; /* by which it may be longer */
+    int64_t tolerance_us; /* by which it may be longer ... */
+    int64_t shortfall_us; /* ... or shorter */
 };
 /* The status of an artefact with such a verdict, if nothing else speaks against it. */
 void findings_status(const struct verdict *v, unsigned attempts,

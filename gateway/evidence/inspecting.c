@@ -186,7 +186,9 @@ void inspecting_status(const struct upload *u, struct artefact_record *a)
     const struct inspection_policy *policy = &u->ev->config.inspecting;
     struct finding_rules rules = {.recording = u->kind->recording,
                                   .tolerance_us =
-                                      policy->interval_tolerance_s * MICROS_PER_SECOND};
+                                      policy->interval_tolerance_s * MICROS_PER_SECOND,
+                                  .shortfall_us =
+                                      policy->interval_shortfall_s * MICROS_PER_SECOND};
     if (u->inspecting) {
         findings_status(&u->inspecting->verdict, 1, a, &rules, &a->status, a->status_reason);
         return;

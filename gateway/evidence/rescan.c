@@ -49,9 +49,11 @@ static enum err status_next(const struct judging *j, struct db *db,
 {
     const struct artefact_record *a = &j->artefact;
     bool recording = is_recording(j->parts, a);
-    struct finding_rules rules = {.recording = recording,
-                                  .tolerance_us = j->parts->policy.interval_tolerance_s *
-                                                  MICROS_PER_SECOND};
+    const struct inspection_policy *policy = &j->parts->policy;
+    struct finding_rules rules = {
+        .recording = recording,
+        .tolerance_us = policy->interval_tolerance_s * MICROS_PER_SECOND,
+        .shortfall_us = policy->interval_shortfall_s * MICROS_PER_SECOND};
     *status = a->status;
     memcpy(reason, a->status_reason, SHORT_TEXT_MAX + 1);
     bool open_now = a->status == ARTEFACT_AVAILABLE || a->status == ARTEFACT_QUARANTINED;

@@ -238,6 +238,24 @@ class Outcomes(Inspected):
         found = [a for a in self.listed().values() if a["sha256"] == sha256(clean)]
         self.assertEqual([a["status"] for a in found], ["available"])
 
+    def test_a_refusal_by_the_draft_has_its_receipt(self):
+        """In one request, and by the last of two."""
+        path = f"/v1/uploads?claim={self.claim}&kind=further_evidence"
+        for version in ("6", "8"):
+            head = {"Upload-Draft-Interop-Version": version, "Content-Type": "text/plain",
+                    "Content-Disposition": 'attachment; filename="d.txt"'}
+            whole = self.gw.request("POST", path, self.ada, b"whole " + EICAR, {**head, "Upload-Complete": "?1"})
+            made = self.expect(self.gw.request("POST", path, self.ada, b"first, ", {**head, "Upload-Complete": "?0"}),
+                               201)
+            last = self.gw.request("PATCH", made.headers["Location"], self.ada, EICAR, {
+                "Upload-Draft-Interop-Version": version, "Content-Type": "application/partial-upload",
+                "Upload-Offset": "7", "Upload-Complete": "?1"})
+            for answer in (whole, last):
+                self.expect(answer, 422, "contains-virus")
+                done = self.gw.verify(answer.json["receipt"])
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn(b"upload.refused", done.stdout)
+
     def tus(self, data, cuts):
         import base64
         meta = {"claim": self.claim, "kind": "further_evidence", "filename": "r.txt", "filetype": "text/plain"}
@@ -261,17 +279,19 @@ class Outcomes(Inspected):
         self.assertEqual(self.metric("evidence_scanner_good"), 1)
         self.assertGreaterEqual(self.metric("evidence_inspected_clean_total"), 1)
 
-    def test_a_recording_longer_than_its_times_waits(self):
+    def test_a_recording_that_does_not_fit_its_times_waits(self):
         token = self.gw.token("assessor", "avery")
         claim = self.gw.create_claim("ben", assigned_to=["avery"])
         assessment = self.gw.create_assessment(claim)
         self.expect(self.gw.choose(assessment, self.gw.token("claimant", "ben"), "notice",
                                    effective="2020-01-01T00:00:00Z"), 201)
-        for seconds, status, reason in ((20, "available", None), (150, "quarantined", "recording-interval")):
+        for seconds, start, status, reason in ((20, -100, "available", None),
+                                               (150, -100, "quarantined", "recording-interval"),
+                                               (21, -1000, "quarantined", "recording-interval")):
             data = samples.wav(seconds)
             told = self.expect(self.gw.upload(
                 claim, data, token, kind="assessment_audio", media="audio/wav", filename="a.wav",
-                params=self.gw.recording(assessment, -100, -60)), 201).json["artefact"]
+                params=self.gw.recording(assessment, start, -60)), 201).json["artefact"]
             self.assertEqual((told["status"], told.get("status_reason")), (status, reason), told)
 
 

@@ -16,7 +16,9 @@ static char reason[SHORT_TEXT_MAX + 1];
 static void judge(const struct verdict *v, unsigned attempts, const struct artefact_record *a,
                   bool recording)
 {
-    struct finding_rules rules = {.recording = recording, .tolerance_us = 5000000};
+    struct finding_rules rules = {.recording = recording,
+                                  .tolerance_us = 5 * MICROS_PER_SECOND,
+                                  .shortfall_us = 20 * MICROS_PER_SECOND};
 
     status = ARTEFACT_STATUS_COUNT;
     memset(reason, 'x', sizeof(reason));
@@ -94,9 +96,13 @@ START_TEST(a_recording_fits_its_stated_times)
     ck_assert_int_eq(status, ARTEFACT_QUARANTINED);
     judge(&v, 1, &a, false); /* whatever its kind */
     ck_assert_int_eq(status, ARTEFACT_QUARANTINED);
-    v.duration_ms = 1;
+    v.duration_ms = 40000; /* there were pauses */
     judge(&v, 1, &a, true);
     ck_assert_int_eq(status, ARTEFACT_AVAILABLE);
+    v.duration_ms = 39999; /* a part is missing, or it is another recording */
+    judge(&v, 1, &a, true);
+    ck_assert_int_eq(status, ARTEFACT_QUARANTINED);
+    ck_assert_str_eq(reason, "recording-interval");
     a.recording_started_at = a.recording_stopped_at = 0;
     v.duration_ms = VERDICT_DURATION_MAX_MS;
     judge(&v, 1, &a, true);
