@@ -197,7 +197,8 @@ static const char page_head[] =
     "  that role whose authority is valid now;\n"
     "  **assigned**: the claim is assigned to the caller or names them as assessor (where\n"
     "  `assessors_any_claim` is set, every claim counts as assigned to an assessor);\n"
-    "  **uploader**: the caller sent it.\n"
+    "  **uploader**: the caller sent it; **sampled**: it is in an audit sample whose reading is\n"
+    "  open to the caller now.\n"
     "- **harmful**: whether artefacts under the harm rule are there at all.\n"
     "- **purpose**: what staff state when they read; *own* is never stated, *-* is not asked\n"
     "  for.\n"
@@ -235,7 +236,8 @@ static enum err print_bits(struct buf *out, uint64_t bits, const char *const *na
 static enum err print_row(struct buf *out, const struct row *row)
 {
     static const char *const relations[] = {"any claim", "claimant", "appointee",     "party",
-                                            "assigned",  "uploader", "representative"};
+                                            "assigned",  "uploader", "representative",
+                                            "sampled"};
 
     TRY(buf_printf(out, "| %s | ", role_name(row->role)));
     TRY(print_bits(out, row->relations, relations, ARRAY_LEN(relations), "", " and "));

@@ -23,6 +23,7 @@
     X(ACTION_CLAIM_LIST, "claim.list")                                                         \
     X(ACTION_CLAIM_PERSONAL, "claim.personal") /* sees name, date of birth, NINO */            \
     X(ACTION_CLAIM_HISTORY, "claim.history")                                                   \
+    X(ACTION_CLAIM_BUNDLE, "claim.bundle") /* what goes in is asked for each artefact */       \
     X(ACTION_ARTEFACT_CREATE,                                                                  \
       "artefact.create") /* the kind's own role list narrows it further */                     \
     X(ACTION_ARTEFACT_LIST, "artefact.list")                                                   \
@@ -31,6 +32,7 @@
     X(ACTION_ARTEFACT_VIEW, "artefact.view") /* the safe view: rendered, not the original */   \
     X(ACTION_VIEW_RELEASE, "artefact.release_view") /* of what is infected */                  \
     X(ACTION_ARTEFACT_LINK, "artefact.link")                                                   \
+    X(ACTION_ARTEFACT_PROVENANCE, "artefact.provenance") /* every link it ever had */          \
     X(ACTION_ASSESSMENT_CREATE, "assessment.create")                                           \
     X(ACTION_ASSESSMENT_READ, "assessment.read")                                               \
     X(ACTION_CHOICE_NOTICE, "choice.notice")                                                   \
@@ -44,6 +46,10 @@
     X(ACTION_CLAIM_AGE, "claim.age")           /* working-day clocks, ageing */                \
     X(ACTION_MESSAGE_READ, "message.read")     /* what was sent about a claim, and when */     \
     X(ACTION_AUDIT_READ, "audit.read")                                                         \
+    X(ACTION_SAMPLE_DRAW, "sample.draw")                                                       \
+    X(ACTION_SAMPLE_READ, "sample.read") /* what was drawn and announced, not its content */   \
+    X(ACTION_STATISTICS_READ, "statistics.read")                                               \
+    X(ACTION_HARM_RELEASE, "artefact.release_harm") /* and take that back */                   \
     X(ACTION_LOG_READ, "log.read") /* tiles and proofs beyond one's own receipts */
 
 enum action {
@@ -65,6 +71,7 @@ enum relation {
     REL_UPLOADER = 1u << 5, /* the artefact is the caller's own upload */
     REL_REPRESENTATIVE = 1u << 6, /* appointee or party who acts for the claimant: the harm
                                      rule binds */
+    REL_SAMPLED = 1u << 7, /* the artefact is in a sample that the caller may read now */
 };
 
 enum purpose {
