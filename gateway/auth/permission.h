@@ -50,6 +50,12 @@
     X(ACTION_SAMPLE_READ, "sample.read") /* what was drawn and announced, not its content */   \
     X(ACTION_STATISTICS_READ, "statistics.read")                                               \
     X(ACTION_HARM_RELEASE, "artefact.release_harm") /* and take that back */                   \
+    X(ACTION_ARTEFACT_RESTRICT, "artefact.restrict")                                           \
+    X(ACTION_ARTEFACT_UNRESTRICT, "artefact.unrestrict")                                       \
+    X(ACTION_HOLD_PLACE, "hold.place")                                                         \
+    X(ACTION_HOLD_LIFT, "hold.lift")                                                           \
+    X(ACTION_ARTEFACT_DISPOSE, "artefact.dispose") /* propose, approve, cancel */              \
+    X(ACTION_RETENTION_KEEP, "retention.keep") /* lists of what is due, the policy */          \
     X(ACTION_LOG_READ, "log.read") /* tiles and proofs beyond one's own receipts */
 
 enum action {
@@ -72,6 +78,8 @@ enum relation {
     REL_REPRESENTATIVE = 1u << 6, /* appointee or party who acts for the claimant: the harm
                                      rule binds */
     REL_SAMPLED = 1u << 7, /* the artefact is in a sample that the caller may read now */
+    REL_BOUND = 1u << 8, /* of the claimant's side, but their authority does not cover this (or
+                            no more): permits nothing, and the harm rule binds */
 };
 
 enum purpose {

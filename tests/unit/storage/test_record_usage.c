@@ -74,6 +74,10 @@ static void execute(const char *sql)
 /* As the second version of this program left it. */
 static void go_back(void)
 {
+    execute("DROP TABLE retention_shortenings; DROP TABLE retention; DROP TABLE live_interest;"
+            "DROP TABLE disposals; DROP TABLE disposal_list_items; DROP TABLE disposal_lists;"
+            "DROP TABLE holds; DROP TABLE restrictions;");
+    execute("DROP TABLE medical_reports; DROP TABLE claim_subjects; DROP INDEX claims_urgent;");
     execute("DROP TABLE view_releases; DROP TABLE inspection_keys; DROP TABLE inspections_due;"
             "DROP TABLE waveforms; DROP TABLE inspections;"
             "DROP TABLE usage; DROP TABLE upload_rests; DROP TABLE upload_words;"
