@@ -16,6 +16,7 @@
 
 #include "gateway/base/clock.h"
 #include "storage/db_internal.h"
+#include "storage/sealed.h"
 #include "storage/statement.h"
 
 #include <errno.h>
@@ -56,9 +57,15 @@ struct db_pool {
     struct db *writer;
     struct db **readers;
     size_t n_readers;
+    struct db_columns columns; /* set once, before anybody reads or writes */
     pthread_mutex_t lock;
     pthread_cond_t freed;
 };
+
+struct db_columns *db_columns_of(struct db_pool *p)
+{
+    return &p->columns;
+}
 
 /* --- errors ------------------------------------------------------------------------------- */
 static enum err code_of_constraint(int extended)

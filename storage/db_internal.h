@@ -25,6 +25,10 @@ struct db {
         slots[STATEMENT_SLOTS]; /* by hash, linear probing, nothing is ever taken out */
 };
 
+/* The keys of the pool's personal columns (storage/sealed.h). */
+struct db_columns;
+struct db_columns *db_columns_of(struct db_pool *p);
+
 /* The failure that the connection has just reported, as one of ours; "<what>: <SQLite's words>"
  * (never a value). */
 MUST_USE enum err db_error(struct db *db, int rc, const char *what);

@@ -123,6 +123,11 @@ void bind_blob(struct statement *s, const void *data, size_t len)
     bound(s, sqlite3_bind_blob64(s->handle, ++s->bound, data ? data : "", len, SQLITE_STATIC));
 }
 
+void bind_blob_copy(struct statement *s, const void *data, size_t len)
+{
+    bound(s, sqlite3_bind_blob64(s->handle, ++s->bound, data, len, SQLITE_TRANSIENT));
+}
+
 void bind_uuid(struct statement *s, const struct uuid *id)
 {
     bind_blob(s, id->bytes, sizeof(id->bytes));

@@ -42,6 +42,8 @@ void bind_text(struct statement *s, const char *text);
 void bind_text_or_null(struct statement *s, const char *text); /* NULL or "": null */
 void bind_blob(struct statement *s, const void *data,
                size_t len); /* NULL with 0: an empty blob */
+/* The one that copies: `data` need not outlive the call. */
+void bind_blob_copy(struct statement *s, const void *data, size_t len);
 void bind_uuid(struct statement *s, const struct uuid *id);
 void bind_uuid_or_null(struct statement *s, const struct uuid *id); /* nil: null */
 /* The cursor of a page: for `id < ?` and newest first, nil sorts above every id; for `id > ?`
