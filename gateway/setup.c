@@ -115,6 +115,8 @@ void setup_evidence(const struct config *c, struct evidence_config *out)
         .upload_memory_s = c->policy.upload_memory_s,
         .open_uploads_per_person = c->policy.open_uploads_per_person,
         .upload_records_per_person = c->policy.upload_records_per_person,
+        .audit_notice_s = c->policy.audit_notice_s,
+        .audit_reading_s = c->policy.audit_reading_s,
         .uploads_warm = c->policy.uploads_warm,
         .quota = {.person_bytes = c->policy.quota_person_bytes,
                   .person_artefacts = c->policy.quota_person_artefacts,

@@ -98,7 +98,7 @@ static bool row_relates(const struct row *row, uint32_t relations)
  * representative" is read widely: the role and a party's authority are enough. */
 static bool harm_rule_binds(const struct principal *p, uint32_t relations)
 {
-    return (relations & (REL_CLAIMANT | REL_APPOINTEE | REL_REPRESENTATIVE)) != 0 ||
+    return (relations & (REL_CLAIMANT | REL_APPOINTEE | REL_REPRESENTATIVE | REL_BOUND)) != 0 ||
            ((relations & REL_PARTY) != 0 && principal_has(p, ROLE_REPRESENTATIVE));
 }
 

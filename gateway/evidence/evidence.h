@@ -45,6 +45,7 @@ struct evidence_config {
     unsigned upload_memory_s; /* how long ended ones are known as ended */
     unsigned open_uploads_per_person;
     unsigned upload_records_per_person; /* those included that have ended */
+    unsigned audit_notice_s, audit_reading_s; /* sample.h */
     unsigned uploads_warm; /* unfinished ones that go on without being read back */
     struct quota_limits quota;
     struct inspection_policy inspecting;

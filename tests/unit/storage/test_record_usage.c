@@ -74,11 +74,24 @@ static void execute(const char *sql)
 /* As the second version of this program left it. */
 static void go_back(void)
 {
+    execute("DROP TABLE artefact_openings; DROP TABLE artefact_times; DROP TABLE claim_clocks;"
+            "DROP TABLE claim_leases; DROP TABLE request_items; DROP TABLE evidence_requests;");
     execute("DROP TABLE retention_shortenings; DROP TABLE retention; DROP TABLE live_interest;"
             "DROP TABLE disposals; DROP TABLE disposal_list_items; DROP TABLE disposal_lists;"
             "DROP TABLE holds; DROP TABLE restrictions;");
     execute("DROP TABLE medical_reports; DROP TABLE claim_subjects; DROP INDEX claims_urgent;");
-    execute("DROP TABLE view_releases; DROP TABLE inspection_keys; DROP TABLE inspections_due;"
+    execute("DROP TABLE incidents; DROP TABLE copy_deletions;"
+            "DROP INDEX read_sessions_by_artefact; DROP TABLE claim_deaths;"
+            "ALTER TABLE choice_events DROP COLUMN policy;"
+            "ALTER TABLE choice_events DROP COLUMN notice_sha256;"
+            "ALTER TABLE choice_events DROP COLUMN authority;");
+    execute("DROP TABLE passwords_awaited;");
+    execute("DROP TABLE harm_releases; DROP TABLE audit_sample_items;"
+            "DROP TABLE audit_populations; DROP TABLE audit_samples;"
+            "DROP INDEX artefacts_by_receipt; DROP INDEX ledger_entries_by_time;"
+            "DROP INDEX ledger_entries_by_action; DROP INDEX ledger_entries_by_actor;"
+            "DROP INDEX ledger_entries_by_actor_action;"
+            "DROP TABLE view_releases; DROP TABLE inspection_keys; DROP TABLE inspections_due;"
             "DROP TABLE waveforms; DROP TABLE inspections;"
             "DROP TABLE usage; DROP TABLE upload_rests; DROP TABLE upload_words;"
             "DROP TABLE uploads; DROP INDEX artefacts_by_digest;"
