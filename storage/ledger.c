@@ -27,6 +27,7 @@ void ledger_free(struct ledger *l)
     if (l == NULL)
         return;
     ledger_snapshots_free(l);
+    ledger_fresh_clear(&l->fresh);
     (void)pthread_mutex_destroy(&l->cache.lock);
     (void)pthread_mutex_destroy(&l->lock);
     free(l->leaves);
@@ -46,6 +47,7 @@ static enum err ledger_new(struct db_pool *pool, const struct ledger_signer *sig
     l->health.code = ERR_OK;
     (void)pthread_mutex_init(&l->lock, NULL);
     (void)pthread_mutex_init(&l->cache.lock, NULL);
+    ledger_fresh_init(&l->fresh);
     l->edge = malloc(sizeof(*l->edge));
     *out = l;
     if (l->edge == NULL)
@@ -197,6 +199,7 @@ enum err ledger_append(struct commit_tx *tx, json_t *details, struct ledger_ref 
     row.details = text;
     TRY(entry_insert(tx->db, &row));
     TRY(leaves_push(l, &hash));
+    ledger_fresh_keep(&l->fresh, &row, TAKE(text), len);
     *out = (struct ledger_ref){.index = row.index, .time = row.time};
     return ERR_OK;
 }
@@ -280,14 +283,17 @@ size_t ledger_batch_mark(const struct commit_tx *tx)
 
 void ledger_batch_forget(struct commit_tx *tx, size_t mark)
 {
-    assert(mark <= tx->ledger->n_leaves);
-    tx->ledger->n_leaves = mark;
+    struct ledger *l = tx->ledger;
+
+    assert(mark <= l->n_leaves);
+    ledger_fresh_drop(&l->fresh, l->leaves_first + mark, l->n_leaves - mark);
+    l->n_leaves = mark;
 }
 
 void ledger_batch_abort(struct commit_tx *tx)
 {
     db_rollback(tx->db);
-    tx->ledger->n_leaves = 0;
+    ledger_batch_forget(tx, 0);
 }
 
 static enum err write_tile(void *ctx, unsigned level, uint64_t index,

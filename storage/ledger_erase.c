@@ -52,6 +52,7 @@ enum err ledger_erase(struct commit_tx *tx, uint64_t index, json_t *order,
     json_put_int(order, "entry", (json_int_t)index);
     json_put_text(order, "erased_action", buf_text(&action));
     TRY(ledger_append(tx, order, out));
+    ledger_fresh_drop(&tx->ledger->fresh, index, 1);
     return row_empty(tx->db, index);
 }
 

@@ -3,6 +3,7 @@
  *     ledger.c         open and free, health, appending inside a batch, the verbs of a batch
  *     ledger_sign.c    the talk with the signer, publishing
  *     ledger_rows.c    the rows: entries, tiles, checkpoints
+ *     ledger_fresh.c   entries just appended, for their receipts
  *     ledger_nodes.c   hashes of the tree: edge, cache of full tiles, rows
  *     ledger_cosign.c  what witnesses signed
  *     ledger_read.c    receipts, proofs, tiles, look-ups
@@ -33,6 +34,7 @@ enum {
     TILE_CACHE_LEAVES = 64,
     TILE_CACHE_SLOTS = TILE_CACHE_LEAVES + 192,
     ROWS_AT_ONCE = 4096, /* rows read in one go */
+    FRESH_SLOTS = 1024,  /* entries kept for their receipts: more than wait at once */
 };
 
 /* --- the tree as published: immutable, counted
@@ -55,6 +57,20 @@ struct tile_cache {
     uint64_t clock;
     struct tile_name names[TILE_CACHE_SLOTS]; /* apart: they are searched */
     struct tile_stored tiles[TILE_CACHE_SLOTS];
+};
+
+/* --- entries just appended (ledger_fresh.c)
+ * ------------------------------------------------------- */
+struct fresh_entry {
+    uint64_t index;
+    int64_t time;
+    uint8_t salt[LEAF_SALT_SIZE];
+    char *details; /* owned; NULL: an empty slot */
+    size_t details_len;
+};
+struct ledger_fresh {
+    pthread_mutex_t lock;
+    struct fresh_entry slots[FRESH_SLOTS];
 };
 
 struct ledger {
@@ -80,6 +96,7 @@ struct ledger {
     bool refused; /* inconsistent: never signs or commits again */
 
     struct tile_cache cache;
+    struct ledger_fresh fresh;
 };
 
 /* --- a batch, in this order (storage/committer.c)
@@ -185,6 +202,16 @@ MUST_USE enum err tile_read_middle(struct db *db, unsigned level, uint64_t index
 MUST_USE enum err checkpoint_insert(struct db *db, const struct checkpoint *c,
                                     const struct buf *note);
 MUST_USE enum err checkpoint_newest(struct db *db, struct buf *note); /* ERR_NOT_FOUND: none */
+
+void ledger_fresh_init(struct ledger_fresh *f);
+void ledger_fresh_clear(struct ledger_fresh *f);
+/* Steals `details`, the canonical text of the entry. */
+void ledger_fresh_keep(struct ledger_fresh *f, const struct entry_new *e, char *details,
+                       size_t len);
+/* The entries first .. first + n - 1 are not written after all. */
+void ledger_fresh_drop(struct ledger_fresh *f, uint64_t first, size_t n);
+/* Takes it out: out->details (initialised, empty) gets its text. False: read the row. */
+bool ledger_fresh_take(struct ledger_fresh *f, uint64_t index, struct entry_row *out);
 
 /* --- cosignatures (ledger_cosign.c)
  * --------------------------------------------------------------- */

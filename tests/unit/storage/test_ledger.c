@@ -532,11 +532,37 @@ START_TEST(changed_row_has_no_receipt)
     world_begin(&w);
     buf_init(&out, RECEIPT_MAX);
     grow_to(10, 5);
+    world_receipted(&w, 3); /* the first one needs no row */
     world_sql(
         &w,
         "UPDATE ledger_entries SET details = replace(details, 'test', 'best') WHERE seq = 3");
     fails(ERR_CORRUPT, ledger_receipt(w.ledger, 3, &out));
     world_receipted(&w, 4);
+    world_end(&w);
+}
+END_TEST
+
+static int64_t eleven_seconds_later(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (now.tv_sec + 11) * MICROS_PER_SECOND;
+}
+
+START_TEST(first_receipt_comes_out_of_memory_once)
+{
+    AUTO_CLEAR(buf_clear) struct buf out;
+
+    world_begin(&w);
+    buf_init(&out, RECEIPT_MAX);
+    grow_to(10, 5);
+    world_sql(&w, "UPDATE ledger_entries SET details = 'changed' WHERE seq IN (3, 4)");
+    world_receipted(&w, 3);
+    fails(ERR_CORRUPT, ledger_receipt(w.ledger, 3, &out));
+    clock_replace(eleven_seconds_later);
+    fails(ERR_CORRUPT, ledger_receipt(w.ledger, 4, &out)); /* too late for it */
+    clock_replace(NULL);
     world_end(&w);
 }
 END_TEST
@@ -693,14 +719,15 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN(
-        "storage/ledger", empty_log_has_nothing, entry_says_what_happened_and_when,
-        bad_entries_are_refused, tile_boundaries, second_tile_level,
-        large_batch_is_signed_in_pieces, consistency_between_any_sizes,
-        erased_entry_keeps_its_leaf, query_by_each_column, restored_backup_is_refused,
-        fork_is_refused, rewritten_row_of_the_edge_is_found_at_open,
-        rewritten_tail_is_refused_by_the_signer, lost_rows_are_found_at_open,
-        rows_lost_while_running_stop_the_log, changed_row_has_no_receipt, signer_gone_at_open,
-        unsigned_tail_is_signed_at_open, signer_behind_is_brought_up,
-        signer_that_makes_no_sense, two_processes_make_one_log);
+    return SUITE_RUN("storage/ledger", empty_log_has_nothing, entry_says_what_happened_and_when,
+                     bad_entries_are_refused, tile_boundaries, second_tile_level,
+                     large_batch_is_signed_in_pieces, consistency_between_any_sizes,
+                     erased_entry_keeps_its_leaf, query_by_each_column,
+                     restored_backup_is_refused, fork_is_refused,
+                     rewritten_row_of_the_edge_is_found_at_open,
+                     rewritten_tail_is_refused_by_the_signer, lost_rows_are_found_at_open,
+                     rows_lost_while_running_stop_the_log, changed_row_has_no_receipt,
+                     first_receipt_comes_out_of_memory_once, signer_gone_at_open,
+                     unsigned_tail_is_signed_at_open, signer_behind_is_brought_up,
+                     signer_that_makes_no_sense, two_processes_make_one_log);
 }
