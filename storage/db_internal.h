@@ -41,6 +41,6 @@ bool db_in_transaction(const struct db *db);
 MUST_USE enum err schema_migrate(struct db *db);
 /* What the schema's `PRAGMA user_version` says when it is up to date, and the `application_id`.
  */
-enum { SCHEMA_VERSION = 12, SCHEMA_APPLICATION_ID = 0x45474154 /* "EGAT" */ };
+enum { SCHEMA_VERSION = 13, SCHEMA_APPLICATION_ID = 0x45474154 /* "EGAT" */ };
 
 #endif

@@ -400,7 +400,8 @@ static const char *const schema_5[] = {
 static const char *const *const migrations[] = {schema_1,       schema_2,       schema_3,
                                                 schema_4,       schema_5,       SCHEMA_PEOPLE,
                                                 SCHEMA_REPORTS, SCHEMA_KEEPING, SCHEMA_REQUESTS,
-                                                SCHEMA_AUDIT,   SCHEMA_SEALED,  SCHEMA_OUTBOX};
+                                                SCHEMA_AUDIT,   SCHEMA_SEALED,  SCHEMA_OUTBOX,
+                                                SCHEMA_PASSWORDS};
 _Static_assert(ARRAY_LEN(migrations) == SCHEMA_VERSION, "one migration for each version");
 
 static enum err read_number(struct db *db, const char *sql, int64_t *out)

@@ -4,6 +4,44 @@
 
 /* Who acts for whom, choices and recordings. */
 const char *const SCHEMA_PEOPLE[] = {
+    /* The claimant died: whose authority ends, and what is frozen, follows from the time. */
+    "CREATE TABLE claim_deaths("
+    "  claim       BLOB PRIMARY KEY REFERENCES claims(id),"
+    "  died_at     INTEGER NOT NULL,"
+    "  recorded_at INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID",
+
+    /* What stands behind an event of the choice: as what its actor acted, the notice that was
+     * shown, and the policy in force (the hash of the kinds table). */
+    "ALTER TABLE choice_events ADD COLUMN authority TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE choice_events ADD COLUMN notice_sha256 BLOB",
+    "ALTER TABLE choice_events ADD COLUMN policy BLOB",
+
+    /* Who has read an artefact; and the copies of a restricted recording that are to go. */
+    "CREATE INDEX read_sessions_by_artefact ON read_sessions(artefact, id)",
+    "CREATE TABLE copy_deletions("
+    "  session      BLOB PRIMARY KEY REFERENCES read_sessions(id),"
+    "  requested_at INTEGER NOT NULL,"
+    "  confirmed_at INTEGER NOT NULL" /* by the retriever; 0: not yet */
+    ") STRICT, WITHOUT ROWID",
+
+    /* What must not have happened, until somebody has looked into it. */
+    "CREATE TABLE incidents("
+    "  id               BLOB PRIMARY KEY,"
+    "  kind             TEXT NOT NULL,"
+    "  claim            BLOB NOT NULL REFERENCES claims(id),"
+    "  assessment       BLOB NOT NULL REFERENCES assessments(id),"
+    "  artefact         BLOB NOT NULL REFERENCES artefacts(id),"
+    "  event_id         TEXT NOT NULL," /* of the choice that brought it to light */
+    "  raised_at        INTEGER NOT NULL,"
+    "  ledger_index     INTEGER NOT NULL," /* of its first entry */
+    "  reviewed_at      INTEGER NOT NULL,"
+    "  reviewer_issuer  TEXT NOT NULL,"
+    "  reviewer_subject TEXT NOT NULL,"
+    "  outcome          TEXT NOT NULL"
+    ") STRICT, WITHOUT ROWID",
+    "CREATE INDEX incidents_open ON incidents(id) WHERE reviewed_at = 0",
+    "CREATE INDEX incidents_by_assessment ON incidents(assessment, id)",
     NULL,
 };
 
@@ -136,6 +174,71 @@ const char *const SCHEMA_KEEPING[] = {
 
 /* Evidence asked for, leases, deadlines. */
 const char *const SCHEMA_REQUESTS[] = {
+    "CREATE TABLE evidence_requests("
+    "  id                BLOB PRIMARY KEY,"
+    "  claim             BLOB NOT NULL REFERENCES claims(id),"
+    "  what              TEXT NOT NULL,"
+    "  kind              TEXT NOT NULL," /* '': any */
+    "  from_role         TEXT NOT NULL,"
+    "  functional        INTEGER NOT NULL,"
+    "  harmful           INTEGER NOT NULL,"
+    "  due               INTEGER NOT NULL," /* 0: none */
+    "  state             TEXT NOT NULL,"
+    "  asked_at          INTEGER NOT NULL,"
+    "  closed_at         INTEGER NOT NULL,"
+    "  by_issuer         TEXT NOT NULL,"
+    "  by_subject        TEXT NOT NULL,"
+    "  by_role           TEXT NOT NULL,"
+    "  fulfilled_issuer  TEXT NOT NULL,"
+    "  fulfilled_subject TEXT NOT NULL,"
+    "  told              INTEGER NOT NULL" /* that it is due soon */
+    ") STRICT, WITHOUT ROWID",
+    "CREATE INDEX evidence_requests_by_claim ON evidence_requests(claim, id)",
+    "CREATE INDEX evidence_requests_due ON evidence_requests(due)"
+    " WHERE state = 'open' AND told = 0 AND due > 0",
+
+    /* What came of a request. */
+    "CREATE TABLE request_items("
+    "  request  BLOB NOT NULL REFERENCES evidence_requests(id),"
+    "  artefact BLOB NOT NULL REFERENCES artefacts(id),"
+    "  at       INTEGER NOT NULL,"
+    "  PRIMARY KEY(request, artefact)"
+    ") STRICT, WITHOUT ROWID",
+    "CREATE INDEX request_items_by_artefact ON request_items(artefact)",
+
+    "CREATE TABLE claim_leases("
+    "  claim         BLOB PRIMARY KEY REFERENCES claims(id),"
+    "  owner_issuer  TEXT NOT NULL,"
+    "  owner_subject TEXT NOT NULL,"
+    "  role          TEXT NOT NULL,"
+    "  reason        TEXT NOT NULL,"
+    "  since         INTEGER NOT NULL,"
+    "  until         INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID",
+
+    /* How long a claim has been with us, by its nation's calendar. */
+    "CREATE TABLE claim_clocks("
+    "  claim         BLOB PRIMARY KEY REFERENCES claims(id),"
+    "  nation        TEXT NOT NULL," /* '': the default */
+    "  special_rules INTEGER NOT NULL,"
+    "  started_at    INTEGER NOT NULL,"
+    "  ended_at      INTEGER NOT NULL" /* 0: it runs */
+    ") STRICT, WITHOUT ROWID",
+    "CREATE INDEX claim_clocks_running ON claim_clocks(special_rules, started_at, claim)"
+    " WHERE ended_at = 0",
+    "INSERT INTO claim_clocks SELECT id, '', special_rules, created_at, 0 FROM claims",
+
+    /* When an artefact could first be considered, and who first opened it, by role. */
+    "CREATE TABLE artefact_times("
+    "  artefact     BLOB PRIMARY KEY REFERENCES artefacts(id),"
+    "  available_at INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID",
+    "CREATE TABLE artefact_openings("
+    "  artefact BLOB NOT NULL REFERENCES artefacts(id),"
+    "  role     TEXT NOT NULL,"
+    "  at       INTEGER NOT NULL,"
+    "  PRIMARY KEY(artefact, role)"
+    ") STRICT, WITHOUT ROWID",
     NULL,
 };
 
@@ -215,5 +318,18 @@ const char *const SCHEMA_SEALED[] = {
 
 /* Messages to people and systems. */
 const char *const SCHEMA_OUTBOX[] = {
+    NULL,
+};
+
+/* What waits for the password that opens it. */
+const char *const SCHEMA_PASSWORDS[] = {
+    /* An artefact that is sealed and waits; its row goes with the waiting. */
+    "CREATE TABLE passwords_awaited("
+    "  artefact   BLOB PRIMARY KEY REFERENCES artefacts(id),"
+    "  tries      INTEGER NOT NULL," /* wrong ones, and those that are being looked at */
+    "  expires_at INTEGER NOT NULL,"
+    "  ended      INTEGER NOT NULL" /* its key is destroyed, its bytes are still to go */
+    ") STRICT, WITHOUT ROWID",
+    "CREATE INDEX passwords_awaited_by_time ON passwords_awaited(expires_at)",
     NULL,
 };

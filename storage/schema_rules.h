@@ -8,6 +8,7 @@ extern const char *const SCHEMA_PEOPLE[],
     *const SCHEMA_REPORTS[], *const SCHEMA_KEEPING[], *const SCHEMA_REQUESTS[],
                                                           *const SCHEMA_AUDIT[],
                                                               *const SCHEMA_SEALED[],
-                                                                  *const SCHEMA_OUTBOX[];
+                                                                  *const SCHEMA_OUTBOX[],
+    *const SCHEMA_PASSWORDS[];
 
 #endif
