@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct inspection {
@@ -24,6 +25,7 @@ struct inspection {
     bool in_pool, finished;
     int plain;   /* write end; -1: closed */
     int verdict; /* read end; -1 */
+    int opener;  /* socket to what opens it with a password; -1: nothing does */
     uint64_t id; /* 0: no inspector */
     pid_t clamd; /* which one scans; 0: none */
     enum inspect_reason trouble;
@@ -57,15 +59,43 @@ static void give_up(struct inspection *i, enum inspect_reason why)
         i->trouble = why;
     close_fd(&i->plain);
     close_fd(&i->verdict);
+    close_fd(&i->opener);
     kill_inspector(i);
 }
 
-static enum err start_inspector(struct inspection *i, const char *type)
+struct password { /* borrowed; NULL: none */
+    const void *bytes;
+    size_t len;
+};
+
+/* It fits the socket's buffer, so that nobody has to be there yet. */
+static enum err send_password(struct inspection *i, const struct password *password,
+                              int *theirs)
+{
+    int pair[2];
+
+    if (password->bytes == NULL)
+        return ERR_OK;
+    assert(password->len <= PASSWORD_MAX);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        return err_errno("a socket for a password");
+    i->opener = pair[0];
+    *theirs = pair[1];
+    if (send(i->opener, password->bytes, password->len, MSG_NOSIGNAL) !=
+            (ssize_t)password->len ||
+        shutdown(i->opener, SHUT_WR) != 0)
+        return err_errno("handing a password on");
+    return ERR_OK;
+}
+
+static enum err start_inspector(struct inspection *i, const char *type,
+                                const struct password *password)
 {
     struct inspectors *p = i->pool;
     AUTO_FD int plain = -1;
     AUTO_FD int verdict = -1;
     AUTO_FD int clamd = -1;
+    AUTO_FD int opener = -1;
     int pair[2];
     enum err e = clamd_stream_open(p->clamd_socket, p->config.clamd_wait_ms, &clamd, &i->clamd);
 
@@ -76,11 +106,13 @@ static enum err start_inspector(struct inspection *i, const char *type)
         return err_errno("a pipe for a verdict");
     i->verdict = pair[0];
     verdict = pair[1];
-    return spawner_inspect(p->spawner, type, plain, verdict, clamd, &i->id);
+    TRY(send_password(i, password, &opener));
+    return spawner_inspect(p->spawner, type,
+                           &(struct spawn_fds){plain, verdict, clamd, opener}, &i->id);
 }
 
-enum err inspection_begin(struct inspectors *p, const char *declared_type,
-                          struct inspection **out)
+static enum err begin(struct inspectors *p, const char *declared_type,
+                      const struct password *password, struct inspection **out)
 {
     struct inspection *i = calloc(1, sizeof(*i));
     enum err e;
@@ -88,7 +120,7 @@ enum err inspection_begin(struct inspectors *p, const char *declared_type,
     if (i == NULL)
         return err_set(ERR_NOMEM, "an inspection");
     *i = (struct inspection){
-        .pool = p, .plain = -1, .verdict = -1, .finish_ms = p->config.finish_ms};
+        .pool = p, .plain = -1, .verdict = -1, .opener = -1, .finish_ms = p->config.finish_ms};
     *out = i;
     (void)pthread_mutex_lock(&p->lock);
     p->stats.begun++;
@@ -98,12 +130,24 @@ enum err inspection_begin(struct inspectors *p, const char *declared_type,
         give_up(i, REASON_BUSY);
         return ERR_OK;
     }
-    e = start_inspector(i, declared_type);
+    e = start_inspector(i, declared_type, password);
     if (e != ERR_OK) {
         log_event(LOG_ERROR, "inspect.not_started", log_err(e));
         give_up(i, REASON_SPAWNER);
     }
     return ERR_OK;
+}
+
+enum err inspection_begin(struct inspectors *p, const char *declared_type,
+                          struct inspection **out)
+{
+    return begin(p, declared_type, &(struct password){NULL, 0}, out);
+}
+
+enum err inspection_begin_locked(struct inspectors *p, const char *declared_type,
+                                 const void *password, size_t len, struct inspection **out)
+{
+    return begin(p, declared_type, &(struct password){password, len}, out);
 }
 
 void inspection_write(struct inspection *i, const void *data, size_t len)
@@ -166,10 +210,33 @@ static enum inspect_reason read_verdict(struct inspection *i, struct verdict *ou
     return verdict_decode(bytes, len, out) == ERR_OK ? REASON_NONE : REASON_NO_VERDICT;
 }
 
+/* What came out of the opener stands for the artefact only where it says that this is all of it;
+ * it has said so before the end of its stream, and so before any verdict. What it writes is a
+ * PDF that can be read, or the opener has failed. */
+static void judge_opened(struct inspection *i, struct verdict *v)
+{
+    char said = OPENED_TROUBLE;
+    ssize_t n = recv(i->opener, &said, 1, MSG_DONTWAIT);
+    bool whole = n == 1 && said == OPENED_WHOLE;
+
+    if (n == 1 && said == OPENED_WRONG_PASSWORD) {
+        *v = (struct verdict){.outcome = INSPECT_PASSWORD};
+        verdict_text(v->type, sizeof(v->type), "application/pdf", strlen("application/pdf"));
+    } else if (v->outcome == INSPECT_CLEAN && whole) {
+        v->flags |= INSPECT_ENCRYPTED;
+    } else if (v->outcome != INSPECT_VIRUS && (!whole || v->outcome == INSPECT_PASSWORD || v->outcome == INSPECT_UNREADABLE ||
+               v->outcome == INSPECT_TYPE_MISMATCH)) {
+        *v = (struct verdict){.outcome = INSPECT_COULD_NOT_SCAN,
+                              .reason = REASON_EXAMINER_DIED};
+    }
+}
+
 static void settle(struct inspection *i, struct verdict *v)
 {
     struct inspectors *p = i->pool;
 
+    if (i->trouble == REASON_NONE && i->opener >= 0)
+        judge_opened(i, v);
     if (i->trouble != REASON_NONE) {
         *v = (struct verdict){.outcome = INSPECT_COULD_NOT_SCAN, .reason = i->trouble};
     } else if (v->outcome == INSPECT_CLEAN && !engine_believed(p, i->clamd)) {
@@ -216,6 +283,7 @@ void inspection_free(struct inspection *i)
         return;
     close_fd(&i->plain);
     close_fd(&i->verdict);
+    close_fd(&i->opener);
     kill_inspector(i);
     if (i->in_pool)
         pool_leave(i->pool);

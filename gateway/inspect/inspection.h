@@ -57,6 +57,13 @@ struct inspection;
 /* Fails for lack of memory only. */
 MUST_USE enum err inspection_begin(struct inspectors *p, const char *declared_type,
                                    struct inspection **out);
+/* The same of a PDF that its password opens, which is used once and kept nowhere: what it opens
+ * to goes to clamd and the examiner in place of the bytes that are written. The verdict is
+ * INSPECT_PASSWORD for a wrong one; CLEAN only of what was opened whole. `len` is at most
+ * PASSWORD_MAX (job.h). */
+MUST_USE enum err inspection_begin_locked(struct inspectors *p, const char *declared_type,
+                                          const void *password, size_t len,
+                                          struct inspection **out);
 void inspection_write(struct inspection *i, const void *data, size_t len);
 /* For who waits with nobody behind: another time from the last byte to the verdict than the
  * pool's; *stop ends it early. */

@@ -14,13 +14,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { JOB_MAGIC = 0x45494a31, JOB_USER_MAX = 64, JOB_FDS_MAX = 3, JOB_CONTROL_FD = 3 };
+enum { JOB_MAGIC = 0x45494a31, JOB_USER_MAX = 64, JOB_FDS_MAX = 4, JOB_CONTROL_FD = 3 };
 
 enum job_kind {
     JOB_SETTINGS = 1,
-    JOB_INSPECT, /* descriptors: plaintext (a pipe), verdict; and clamd, if it could be reached */
+    JOB_INSPECT, /* descriptors: plaintext (a pipe), verdict; and those of enum job_with */
     JOB_RENDER,  /* descriptors: plaintext (a pipe), picture */
     JOB_KILL,
+};
+
+/* Further descriptors of a job, in this order, behind those that each has. */
+enum job_with {
+    JOB_WITH_CLAMD = 1 << 0,    /* it could be reached */
+    JOB_WITH_PASSWORD = 1 << 1, /* a socket: opener.h of the inspector */
 };
 
 struct job_settings {
@@ -40,6 +46,7 @@ struct job {
         struct {
             char type[SNIFF_TYPE_MAX + 1]; /* declared */
             uint32_t page;                 /* render: from 0 */
+            uint32_t with;                 /* of enum job_with */
         } work;
     };
 };
@@ -67,6 +74,11 @@ MUST_USE enum err job_send(int socket, const struct job *j, const int *fds, size
 /* Waits for the next one. ERR_UNAVAILABLE: the other side is gone. Descriptors that were not
  * sent are -1. A packet that is none of ours is ERR_INVALID, its descriptors are closed. */
 MUST_USE enum err job_recv(int socket, struct job *j, int fds[JOB_FDS_MAX]);
+
+/* The password's socket: the front sends it and ends, the opener answers with one of these and
+ * ends. No answer is trouble, as is one that is none of them. */
+enum { PASSWORD_MAX = 127 };
+enum opened { OPENED_WHOLE = 'O', OPENED_WRONG_PASSWORD = 'W', OPENED_TROUBLE = 'T' };
 
 /* The head of a rendered picture on its descriptor; the bytes follow, then the end. */
 enum { RENDER_MAGIC = 0x45495031, RENDER_BYTES_MAX = 64 << 20, RENDER_SIDE_MAX = 2480 };

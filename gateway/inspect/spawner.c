@@ -170,14 +170,23 @@ static struct job work(struct spawner *s, enum job_kind kind, const char *type, 
     return j;
 }
 
-enum err spawner_inspect(struct spawner *s, const char *type, int plain, int verdict, int clamd,
+enum err spawner_inspect(struct spawner *s, const char *type, const struct spawn_fds *fds,
                          uint64_t *id)
 {
     struct job j = work(s, JOB_INSPECT, type, 0);
-    int fds[JOB_FDS_MAX] = {plain, verdict, clamd};
+    int sent[JOB_FDS_MAX] = {fds->plain, fds->verdict};
+    size_t n = 2;
 
+    if (fds->clamd >= 0) {
+        j.work.with |= JOB_WITH_CLAMD;
+        sent[n++] = fds->clamd;
+    }
+    if (fds->password >= 0) {
+        j.work.with |= JOB_WITH_PASSWORD;
+        sent[n++] = fds->password;
+    }
     *id = j.id;
-    return job_send(s->control, &j, fds, clamd < 0 ? 2 : 3);
+    return job_send(s->control, &j, sent, n);
 }
 
 enum err spawner_render(struct spawner *s, const char *type, uint32_t page, int plain,

@@ -21,9 +21,13 @@ MUST_USE enum err spawner_start(const char *program, const struct job_settings *
 void spawner_stop(struct spawner *s); /* kills what is left of its inspectors */
 DEFINE_AUTO(struct spawner, spawner_stop);
 
-/* The descriptors stay the caller's to close. `clamd` may be -1. `id` for spawner_kill. */
-MUST_USE enum err spawner_inspect(struct spawner *s, const char *type, int plain, int verdict,
-                                  int clamd, uint64_t *id);
+/* The descriptors stay the caller's to close. `clamd` and `password` may be -1. */
+struct spawn_fds {
+    int plain, verdict, clamd, password;
+};
+MUST_USE enum err spawner_inspect(struct spawner *s, const char *type,
+                                  const struct spawn_fds *fds, uint64_t *id);
+/* Likewise; `id`, here and above, for spawner_kill. */
 MUST_USE enum err spawner_render(struct spawner *s, const char *type, uint32_t page, int plain,
                                  int picture, uint64_t *id);
 void spawner_kill(struct spawner *s, uint64_t id); /* no harm when it has ended */

@@ -33,7 +33,8 @@ enum inspect_outcome {
 #undef X
 };
 
-/* Why an outcome is what it is; mostly, why something could not be scanned. */
+/* Why an outcome is what it is; mostly, why something could not be scanned. With
+ * INSPECT_PASSWORD: why clamd has not looked at the bytes as they are, REASON_NONE if it has. */
 #define INSPECT_REASONS(X)                                                                     \
     X(REASON_NONE, "none")                                                                     \
     X(REASON_SCANNER_UNREACHABLE, "scanner-unreachable")                                       \

@@ -3,6 +3,11 @@
  *     plaintext -> scanner -> clamd
  *                     \-----> examiner -> report -> scanner -> verdict
  *
+ * With a password, which is read by the opener alone (the nursery, whose memory each child has a
+ * copy of, passes its socket on):
+ *
+ *     plaintext -> opener -> scanner, as above
+ *
  * Invariants: a child of one artefact never sees another's descriptors: the nursery closes a
  * job's as soon as it has forked; an examiner does not outlive its scanner; nothing that comes
  * from a child is read here. It has all libraries loaded and warm, so that a child is ready in
@@ -27,7 +32,12 @@ enum { FIRST_FD = 3, HIGH_FD = 40, TEE_PIPE_BYTES = 1024 * 1024, JOBS_SPARE = 16
 
 struct nursling {
     uint64_t id; /* 0: free */
-    pid_t scanner, parser;
+    pid_t scanner, parser, opener; /* not positive: there is none */
+};
+
+/* A job's descriptors by their meaning; -1: there is none. */
+struct job_fds {
+    int plain, result, clamd, password;
 };
 
 struct nursery {
@@ -91,36 +101,77 @@ static pid_t fork_part(const struct nursery *n, const struct part *p, const stru
                           FIRST_FD + 3, FIRST_FD + 4));
     case ROLE_EXAMINER:
         _exit(examiner_run(FIRST_FD, FIRST_FD + 1, j->work.type));
+    case ROLE_OPENER:
+        _exit(opener_run(FIRST_FD, FIRST_FD + 1, FIRST_FD + 2));
     case ROLE_RENDERER:
         _exit(renderer_run(FIRST_FD, FIRST_FD + 1, j->work.type, j->work.page));
     }
     _exit(EXIT_FAILURE);
 }
 
-static enum err fork_pair(const struct nursery *n, const struct job *j,
-                          const int fds[JOB_FDS_MAX], struct nursling *out)
+/* Both ends become pipes[0] and pipes[1]; large, so that processes need not take turns. */
+static bool open_pipe(int pipes[2])
+{
+    if (pipe2(pipes, O_CLOEXEC) != 0)
+        return false;
+    (void)fcntl(pipes[1], F_SETPIPE_SZ, TEE_PIPE_BYTES);
+    return true;
+}
+
+static void close_pipe(int pipes[2])
+{
+    for (int i = 0; i < 2; i++)
+        fd_close_auto(&pipes[i]);
+}
+
+static bool fork_pair(const struct nursery *n, const struct job *j, const struct job_fds *fds,
+                      struct nursling *out)
 {
     int copy[2] = {-1, -1}, report[2] = {-1, -1};
-    enum err e = ERR_OK;
+    bool forked = open_pipe(copy) && pipe2(report, O_CLOEXEC) == 0;
 
-    if (pipe2(copy, O_CLOEXEC) != 0 || pipe2(report, O_CLOEXEC) != 0) {
-        e = err_errno("pipes for an inspector");
-    } else {
+    if (forked) {
         const int parser[2] = {copy[0], report[1]};
-        const int scanner[5] = {fds[0], fds[1], fds[2], copy[1], report[0]};
+        const int scanner[5] = {fds->plain, fds->result, fds->clamd, copy[1], report[0]};
 
-        (void)fcntl(copy[1], F_SETPIPE_SZ, TEE_PIPE_BYTES);
         out->parser = fork_part(n, &(struct part){ROLE_EXAMINER, parser, 2}, j);
         if (out->parser > 0)
             out->scanner = fork_part(n, &(struct part){ROLE_SCANNER, scanner, 5}, j);
-        if (out->parser < 0 || out->scanner < 0)
-            e = err_errno("forking an inspector");
+        forked = out->parser > 0 && out->scanner > 0;
     }
-    for (int i = 0; i < 2; i++) {
-        fd_close_auto(&copy[i]);
-        fd_close_auto(&report[i]);
+    close_pipe(copy);
+    close_pipe(report);
+    return forked;
+}
+
+static bool fork_opener(const struct nursery *n, const struct job *j, struct job_fds fds,
+                        struct nursling *out)
+{
+    int opened[2] = {-1, -1};
+    bool forked = open_pipe(opened);
+
+    if (forked) {
+        const int opener[3] = {fds.plain, fds.password, opened[1]};
+
+        out->opener = fork_part(n, &(struct part){ROLE_OPENER, opener, 3}, j);
+        fd_close_auto(&opened[1]);
+        opened[1] = -1;
+        fds.plain = opened[0];
+        forked = out->opener > 0 && fork_pair(n, j, &fds, out);
     }
-    return e;
+    close_pipe(opened);
+    return forked;
+}
+
+static bool fork_job(const struct nursery *n, const struct job *j, const struct job_fds *fds,
+                     struct nursling *out)
+{
+    const int renderer[2] = {fds->plain, fds->result};
+
+    if (j->kind == JOB_INSPECT)
+        return fds->password < 0 ? fork_pair(n, j, fds, out) : fork_opener(n, j, *fds, out);
+    out->parser = fork_part(n, &(struct part){ROLE_RENDERER, renderer, 2}, j);
+    return out->parser > 0;
 }
 
 static void kill_job(struct nursling *job)
@@ -129,6 +180,13 @@ static void kill_job(struct nursling *job)
         (void)kill(job->scanner, SIGKILL);
     if (job->parser > 0)
         (void)kill(job->parser, SIGKILL);
+    if (job->opener > 0)
+        (void)kill(job->opener, SIGKILL);
+}
+
+static bool is_over(const struct nursling *job)
+{
+    return job->scanner <= 0 && job->parser <= 0 && job->opener <= 0;
 }
 
 static struct nursling *find_job(struct nursery *n, uint64_t id)
@@ -140,30 +198,36 @@ static struct nursling *find_job(struct nursery *n, uint64_t id)
     return NULL;
 }
 
+static struct job_fds name_fds(const struct job *j, const int fds[JOB_FDS_MAX])
+{
+    struct job_fds named = {fds[0], fds[1], -1, -1};
+    size_t next = 2;
+
+    if ((j->work.with & JOB_WITH_CLAMD) != 0)
+        named.clamd = fds[next++];
+    if ((j->work.with & JOB_WITH_PASSWORD) != 0)
+        named.password = fds[next++];
+    return named;
+}
+
 /* A job that cannot be started has its descriptors closed: the front sees their end. */
 static void start_job(struct nursery *n, const struct job *j, const int fds[JOB_FDS_MAX])
 {
     struct nursling *job = find_job(n, 0);
-    enum err e = ERR_OK;
+    struct job_fds named = name_fds(j, fds);
 
     if (job == NULL) {
         log_event(LOG_ERROR, "inspector.too_many", log_int("jobs", (int64_t)n->n_jobs));
         return;
     }
     *job = (struct nursling){.id = j->id};
-    if (j->kind == JOB_INSPECT) {
-        e = fork_pair(n, j, fds, job);
-    } else {
-        job->parser = fork_part(n, &(struct part){ROLE_RENDERER, fds, 2}, j);
-        if (job->parser < 0)
-            e = err_errno("forking a renderer");
-    }
-    if (e != ERR_OK) {
-        log_event(LOG_ERROR, "inspector.not_started", log_err(e));
-        kill_job(job);
-        if (job->parser <= 0 && job->scanner <= 0)
-            job->id = 0;
-    }
+    if (fork_job(n, j, &named, job))
+        return;
+    log_event(LOG_ERROR, "inspector.not_started",
+              log_err(err_errno("pipes or processes of an inspector")));
+    kill_job(job);
+    if (is_over(job))
+        job->id = 0;
 }
 
 /* ---- reaping ---- */
@@ -182,6 +246,23 @@ static void report_end(const char *what, int status, bool wanted)
                   log_int("status", WEXITSTATUS(status)));
 }
 
+static void reap_one(struct nursling *job, pid_t pid, int status, bool killed)
+{
+    if (job->scanner == pid) {
+        report_end("scanner", status, killed);
+        job->scanner = 0;
+        kill_job(job); /* its examiner, if it is still there */
+    } else if (job->parser == pid) {
+        report_end("parser", status, killed);
+        job->parser = 0;
+    } else {
+        report_end("opener", status, killed);
+        job->opener = 0;
+    }
+    if (is_over(job))
+        job->id = 0;
+}
+
 static void reap(struct nursery *n)
 {
     int status;
@@ -193,17 +274,10 @@ static void reap(struct nursery *n)
         for (size_t i = 0; i < n->n_jobs; i++) {
             struct nursling *job = &n->jobs[i];
 
-            if (job->id == 0 || (job->scanner != pid && job->parser != pid))
+            if (job->id == 0 ||
+                (job->scanner != pid && job->parser != pid && job->opener != pid))
                 continue;
-            report_end(job->scanner == pid ? "scanner" : "parser", status, killed);
-            if (job->scanner == pid) {
-                job->scanner = 0;
-                kill_job(job); /* its examiner, if it is still there */
-            } else {
-                job->parser = 0;
-            }
-            if (job->scanner <= 0 && job->parser <= 0)
-                job->id = 0;
+            reap_one(job, pid, status, killed);
         }
     }
 }

@@ -11,6 +11,9 @@ void examiner_warm(void);
 /* `clamd` may be -1. */
 int scanner_run(int plain, int verdict, int clamd, int examiner, int report);
 int examiner_run(int plain, int report, const char *declared_type);
+/* A PDF that its password opens, written anew without: what follows in the pipe is inspected in
+ * its place. `password`: a socket, see enum opened of job.h. */
+int opener_run(int plain, int password, int opened);
 int renderer_run(int plain, int picture, const char *type, uint32_t page);
 
 #endif

@@ -446,6 +446,7 @@ static int add_rules(scmp_filter_ctx f, enum sandbox_role role)
     case ROLE_SCANNER:
         return allow_all(f, scanner_calls, ARRAY_LEN(scanner_calls));
     case ROLE_EXAMINER:
+    case ROLE_OPENER:
         return allow_all(f, parser_calls, ARRAY_LEN(parser_calls));
     case ROLE_RENDERER:
         failed = allow_all(f, parser_calls, ARRAY_LEN(parser_calls));

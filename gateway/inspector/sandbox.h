@@ -19,7 +19,8 @@ MUST_USE enum err sandbox_enclose(const struct job_settings *settings, unsigned 
 enum sandbox_role {
     ROLE_SCANNER,  /* passes bytes on; parses clamd's answer alone */
     ROLE_EXAMINER, /* parses; one pipe in, one out */
-    ROLE_RENDERER, /* the same, and may read fonts */
+    ROLE_OPENER,   /* the same, and a password comes in */
+    ROLE_RENDERER, /* parses, and may read fonts */
 };
 
 /* In the child, whose descriptors are 0 to 2 and `n_fds` from 3 on. The system-call filter

@@ -268,6 +268,8 @@ static void combine(const struct verdict *clamd, struct verdict *v)
         v->outcome = clamd->outcome;
         v->reason = clamd->reason;
         memcpy(v->virus, clamd->virus, sizeof(v->virus));
+    } else if (clamd->outcome == INSPECT_COULD_NOT_SCAN && v->outcome == INSPECT_PASSWORD) {
+        v->reason = clamd->reason; /* which does not hide that clamd has not looked at it */
     }
 }
 
