@@ -5,8 +5,10 @@
  * decided inside the query, so that neither a list nor a page's length tells of it.
  */
 #include "storage/record.h"
+#include "storage/record_requests.h"
 
 #include "crypto/digest.h"
+#include "gateway/base/clock.h"
 
 #include <string.h>
 
@@ -77,7 +79,7 @@ static void read_artefact(struct statement *s, void *record)
     a->ledger_index = read_u64(s);
 }
 
-enum err artefact_insert(struct db *db, const struct artefact_record *a)
+static enum err insert_row(struct db *db, const struct artefact_record *a)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
@@ -105,6 +107,19 @@ enum err artefact_insert(struct db *db, const struct artefact_record *a)
     bind_int(&s, a->recording_stopped_at);
     bind_u64(&s, a->ledger_index);
     return statement_run(&s);
+}
+
+/* Whatever makes it available, the first time is kept. */
+static enum err note_available(struct db *db, const struct uuid *id, enum artefact_status s,
+                               int64_t at)
+{
+    return s == ARTEFACT_AVAILABLE ? artefact_available_note(db, id, at) : ERR_OK;
+}
+
+enum err artefact_insert(struct db *db, const struct artefact_record *a)
+{
+    TRY(insert_row(db, a));
+    return note_available(db, &a->id, a->status, a->received_at);
 }
 
 enum err artefact_find(struct db *db, const struct uuid *id, struct artefact_record *out)
@@ -149,7 +164,7 @@ enum err artefact_status_change(struct db *db, const struct uuid *id, enum artef
 
     TRY(change_from(db, id, from, to, reason, &changed));
     if (changed)
-        return ERR_OK;
+        return note_available(db, id, to, clock_now());
     TRY(artefact_exists(db, id, &there));
     return there ? err_set(ERR_CONFLICT, "the artefact is no longer %s",
                            artefact_status_name(from))
