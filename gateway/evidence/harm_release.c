@@ -72,11 +72,12 @@ static enum err revoke_apply(struct commit_tx *tx, void *ctx)
 }
 
 enum err harm_revoke(struct evidence *ev, const struct principal *p, const struct uuid *id,
-                     const char *reason)
+                     const char *reason, struct replay *once, struct harm_release *out)
 {
-    struct harm_release release = {
+    struct harm_act act = {.p = p, .release = out};
+    *out = (struct harm_release){
         .artefact = *id, .revoked_at = clock_now(), .revoked_by = person_of(p)};
-    struct harm_act act = {.p = p, .release = &release};
-    (void)snprintf(release.revoked_reason, sizeof(release.revoked_reason), "%s", reason);
-    return evidence_commit(ev, revoke_apply, &act, NULL);
+    (void)snprintf(out->revoked_reason, sizeof(out->revoked_reason), "%s", reason);
+    replay_needs(once, ACTION_HARM_RELEASE, NULL, id, REFUSAL_NOT_FOUND);
+    return replay_commit(ev, once, revoke_apply, &act);
 }

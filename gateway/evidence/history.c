@@ -5,6 +5,7 @@
 
 #include "gateway/evidence/authority.h"
 #include "gateway/evidence/internal.h"
+#include "storage/record_audit.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +17,22 @@ static const char *const SHOWN[] = {
     "channel",      "notice_version", "decision",   "statement_version",
     "linked_claim", "status",         "served",     "on_behalf_of",
     "stage",        "session",        "event_id",   "upload",
+    "bundle",       "transfer",       "received_at",
+    "request",      "from_role",      "functional", "due",
+    "late",         "until",
 };
 
 /* Entries of these actions show up in no claim's history: they are the auditor's. */
 static bool hidden_action(const char *action)
 {
-    return strcmp(action, "read.denied") == 0;
+    return strcmp(action, "read.denied") == 0 || strcmp(action, "audit.read") == 0;
+}
+
+/* What staff decide about the harm rule is theirs. */
+static bool staffs_action(const char *action)
+{
+    return strncmp(action, "harm.", strlen("harm.")) == 0 ||
+           strncmp(action, "hold.", strlen("hold.")) == 0;
 }
 
 /* And of these only in what its owner sees: that something was started, and did not arrive. */
@@ -58,9 +69,22 @@ static void put_actor(json_t *event, json_t *details, const char *me, bool staff
 }
 
 struct viewer {
+    struct db *db;
     char me[ACTOR_MAX], claim[UUID_TEXT_SIZE];
     bool staff, harmful, own_harmful;
 };
+
+/* What staff write about these is not for everybody. */
+static bool staffs_reason(const char *action)
+{
+    static const char *const PREFIXES[] = {"lease.", "link.", "restriction.", "disposal.",
+                                           "artefact.disposed"};
+    for (size_t i = 0; i < ARRAY_LEN(PREFIXES); i++) {
+        if (strncmp(action, PREFIXES[i], strlen(PREFIXES[i])) == 0)
+            return true;
+    }
+    return false;
+}
 
 /* Whose claim a letter strayed to, and what staff wrote about it, is not told to those whose
  * claim it is not. */
@@ -72,7 +96,7 @@ static bool may_see(const struct viewer *v, const char *action, const char *memb
         return true;
     if (strcmp(member, "linked_claim") == 0)
         return text && strcmp(text, v->claim) == 0;
-    return strcmp(member, "reason") != 0 || strncmp(action, "link.", 5) != 0;
+    return strcmp(member, "reason") != 0 || !staffs_reason(action);
 }
 
 static json_t *event_of(const struct ledger_entry *e, json_t *details, const struct viewer *v)
@@ -99,6 +123,25 @@ static bool is_owner(const struct viewer *v, const json_t *details, const char *
     return whose && strcmp(whose, v->me) == 0;
 }
 
+/* The rule as it stands now: a release shows an artefact's whole history, and a revocation hides
+ * what was told meanwhile. What is not known counts as harmful. */
+static bool is_harmful(const struct viewer *v, const json_t *details)
+{
+    const char *text = json_string_value(json_object_get(details, "artefact"));
+    bool told = json_is_true(json_object_get(details, "harmful"));
+    struct artefact_record artefact;
+    struct harm_release release;
+    struct uuid id;
+    if (!text || uuid_parse(text, &id) != ERR_OK)
+        return told;
+    enum err found = artefact_find(v->db, &id, &artefact);
+    if (found == ERR_NOT_FOUND)
+        return told;
+    if (found != ERR_OK || artefact.harmful)
+        return true;
+    return told && (harm_release_find(v->db, &id, &release) != ERR_OK || release.revoked_at);
+}
+
 static bool concerns_viewer(const struct viewer *v, json_t *details)
 {
     const char *action = json_string_value(json_object_get(details, "action"));
@@ -107,7 +150,9 @@ static bool concerns_viewer(const struct viewer *v, json_t *details)
         return false;
     if (owners_action(action) && !is_owner(v, details, actor))
         return false;
-    if (!json_is_true(json_object_get(details, "harmful")) || v->harmful)
+    if (staffs_action(action) && !v->staff)
+        return false;
+    if (v->harmful || !is_harmful(v, details))
         return true;
     return v->own_harmful && actor && strcmp(actor, v->me) == 0;
 }
@@ -154,6 +199,7 @@ enum err history_of_claim(struct evidence *ev, const struct principal *p,
     struct viewer viewer;
     uint32_t relations = 0;
     TRY(db_read_begin(ev->parts.db, &db));
+    viewer.db = db;
     TRY(authority_claim(db, claim, p, ACTION_CLAIM_HISTORY, &record, &relations, NULL));
     actor_text(p, viewer.me);
     uuid_format(claim, viewer.claim);
