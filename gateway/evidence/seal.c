@@ -36,6 +36,7 @@ struct sealer {
 
     struct block ring[SEAL_RING]; /* without a worker only ring[0] is used */
     uint64_t filled, done;        /* blocks handed over and worked off */
+    uint64_t wake_at;             /* unworked blocks at which the one who fills is woken */
     struct block *current;
     bool aside, stopping;
     struct err_info failure; /* of the worker */
@@ -242,7 +243,8 @@ static void *worker_run(void *arg)
         if (e != ERR_OK)
             err_save(e, &s->failure);
         s->done++;
-        pthread_cond_broadcast(&s->changed);
+        if (s->filled - s->done == s->wake_at)
+            pthread_cond_broadcast(&s->changed);
         pthread_mutex_unlock(&s->lock);
     }
     return NULL;
@@ -264,6 +266,7 @@ static enum err worker_start(struct sealer *s)
 static enum err worker_wait(struct sealer *s, uint64_t left)
 {
     pthread_mutex_lock(&s->lock);
+    s->wake_at = left;
     while (s->filled - s->done > left)
         pthread_cond_wait(&s->changed, &s->lock);
     struct err_info failure = s->failure;
@@ -271,13 +274,16 @@ static enum err worker_wait(struct sealer *s, uint64_t left)
     return failure.code == ERR_OK ? ERR_OK : err_restore(&failure);
 }
 
+/* Where the ring is full, who fills it sleeps until half of it is free: waking for each block
+ * cost a tenth of the whole. */
 static enum err hand_over(struct sealer *s)
 {
     pthread_mutex_lock(&s->lock);
     s->filled++;
+    bool full = s->filled - s->done == SEAL_RING;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
-    TRY(worker_wait(s, SEAL_RING - 1));
+    TRY(worker_wait(s, full ? SEAL_RING / 2 : SEAL_RING - 1));
     s->current = &s->ring[s->filled % SEAL_RING];
     s->current->len = 0;
     s->current->last = false;
