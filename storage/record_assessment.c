@@ -11,7 +11,8 @@
     "created_by_subject"
 #define CHOICE_COLUMNS                                                                         \
     "event_id, assessment, event, channel, notice_version, effective_at, recorded_at,"         \
-    " by_issuer, by_subject, by_role, on_behalf_of, ledger_index"
+    " by_issuer, by_subject, by_role, on_behalf_of, ledger_index, authority, notice_sha256,"   \
+    " policy"
 
 enum err assessment_insert(struct db *db, const struct assessment_record *a)
 {
@@ -71,8 +72,8 @@ enum err choice_insert(struct db *db, const struct choice_event *e)
         &s, db,
         "INSERT INTO choice_events SELECT ?1, 1 + coalesce(max(position), 0), ?2, ?3, ?4, ?5, "
         "?6, ?7, ?8,"
-        " ?9, ?10, ?11, ?12 FROM choice_events WHERE assessment = ?1"
-        " HAVING coalesce(max(position), 0) < ?13 OR EXISTS"
+        " ?9, ?10, ?11, ?12, ?13, ?14, ?15 FROM choice_events WHERE assessment = ?1"
+        " HAVING coalesce(max(position), 0) < ?16 OR EXISTS"
         " (SELECT 1 FROM choice_events WHERE assessment = ?1 AND event_id = ?2)"));
     bind_uuid(&s, &e->assessment);
     bind_text(&s, e->event_id);
@@ -85,6 +86,12 @@ enum err choice_insert(struct db *db, const struct choice_event *e)
     bind_text(&s, e->by_role);
     bind_text(&s, e->on_behalf_of);
     bind_u64(&s, e->ledger_index);
+    bind_text(&s, e->authority);
+    if (e->has_notice_sha256)
+        bind_blob(&s, e->notice_sha256, sizeof(e->notice_sha256));
+    else
+        bind_null(&s);
+    bind_blob(&s, e->policy, sizeof(e->policy));
     bind_int(&s, CHOICE_EVENTS_MAX);
     TRY(statement_run(&s));
     return statement_changes(&s) > 0
@@ -108,6 +115,10 @@ static void read_choice(struct statement *s, void *record)
     read_text(s, e->by_role, sizeof(e->by_role));
     read_text(s, e->on_behalf_of, sizeof(e->on_behalf_of));
     e->ledger_index = read_u64(s);
+    read_text(s, e->authority, sizeof(e->authority));
+    e->has_notice_sha256 = !read_is_null(s);
+    read_blob(s, e->notice_sha256, sizeof(e->notice_sha256));
+    read_blob(s, e->policy, sizeof(e->policy));
 }
 
 enum err choice_find(struct db *db, const struct uuid *assessment, const char *event_id,

@@ -141,6 +141,10 @@ struct choice_event {
     char by_role[SHORT_TEXT_MAX + 1];
     char on_behalf_of[SUBJECT_MAX + 1];
     uint64_t ledger_index;
+    char authority[SHORT_TEXT_MAX + 1]; /* acted under: "claimant", "appointee", "relay", ... */
+    bool has_notice_sha256;
+    uint8_t notice_sha256[32];          /* of the notice that was shown */
+    uint8_t policy[32];                 /* the kinds table in force; zeros: not kept */
 };
 enum { CHOICE_EVENTS_MAX = 200 };
 MUST_USE enum err assessment_insert(struct db *db, const struct assessment_record *a);

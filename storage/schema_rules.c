@@ -56,19 +56,20 @@ const char *const SCHEMA_REPORTS[] = {
     "  waiting   INTEGER NOT NULL," /* it is on the tray */
     "  unmatched INTEGER NOT NULL," /* nobody has looked for its claim yet */
     "  subject   BLOB,"             /* blind index; NULL: cannot be matched */
-    "  sealed    BLOB NOT NULL"
+    "  details   BLOB"              /* sealed; NULL: forgotten */
     ") STRICT",
     "CREATE INDEX medical_reports_waiting ON medical_reports(artefact) WHERE waiting = 1",
     "CREATE INDEX medical_reports_by_subject ON medical_reports(subject, artefact)"
     " WHERE waiting = 1",
     "CREATE INDEX medical_reports_unmatched ON medical_reports(artefact) WHERE unmatched = 1",
 
-    /* The blind index of each claim that a report can find. */
+    /* The blind index by which a report finds a claim. */
     "CREATE TABLE claim_subjects("
     "  claim   BLOB PRIMARY KEY REFERENCES claims(id),"
-    "  subject BLOB NOT NULL"
+    "  subject BLOB" /* NULL: it cannot be found so */
     ") STRICT, WITHOUT ROWID",
-    "CREATE INDEX claim_subjects_by_subject ON claim_subjects(subject, claim)",
+    "CREATE INDEX claim_subjects_by_subject ON claim_subjects(subject, claim)"
+    " WHERE subject IS NOT NULL",
 
     /* Claims under special rules go first. */
     "CREATE INDEX claims_urgent ON claims(id) WHERE special_rules = 1",
@@ -313,6 +314,29 @@ const char *const SCHEMA_AUDIT[] = {
 
 /* Personal fields, sealed per column, and the blind indexes over them. */
 const char *const SCHEMA_SEALED[] = {
+    /* The plain columns stay and are '': storage/record_sealing.c moves what older versions
+     * left in them. */
+    "ALTER TABLE claims ADD COLUMN sealed_name BLOB",
+    "ALTER TABLE claims ADD COLUMN sealed_born BLOB",
+    "ALTER TABLE claims ADD COLUMN sealed_nino BLOB",
+    "ALTER TABLE artefacts ADD COLUMN sealed_filename BLOB",
+    "ALTER TABLE artefacts ADD COLUMN sealed_description BLOB",
+    "ALTER TABLE artefact_links ADD COLUMN sealed_reason BLOB",
+    "ALTER TABLE view_releases ADD COLUMN sealed_reason BLOB",
+    "ALTER TABLE upload_words ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE idempotency_keys ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0",
+
+    /* The whole canonical text of an entry with free words in it; `details` is then without
+     * them. */
+    "ALTER TABLE ledger_entries ADD COLUMN sealed BLOB",
+
+    /* How far each table's values stand under the active key. */
+    "CREATE TABLE sealing("
+    "  part  TEXT PRIMARY KEY,"
+    "  head  BLOB NOT NULL," /* what sealed values begin with when it is done */
+    "  after BLOB NOT NULL," /* the last row that was looked at */
+    "  done  INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID",
     NULL,
 };
 

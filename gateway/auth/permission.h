@@ -31,8 +31,11 @@
     X(ACTION_ARTEFACT_CONTENT, "artefact.content")                                             \
     X(ACTION_ARTEFACT_VIEW, "artefact.view") /* the safe view: rendered, not the original */   \
     X(ACTION_VIEW_RELEASE, "artefact.release_view") /* of what is infected */                  \
+    X(ACTION_ARTEFACT_UNLOCK, "artefact.unlock") /* send the password that opens it */         \
     X(ACTION_ARTEFACT_LINK, "artefact.link")                                                   \
     X(ACTION_ARTEFACT_PROVENANCE, "artefact.provenance") /* every link it ever had */          \
+    X(ACTION_REPORT_SEND, "report.send")   /* a medical report, of a claim or of none yet */   \
+    X(ACTION_UNLINKED_LIST, "report.tray") /* those of none yet */                             \
     X(ACTION_ASSESSMENT_CREATE, "assessment.create")                                           \
     X(ACTION_ASSESSMENT_READ, "assessment.read")                                               \
     X(ACTION_CHOICE_NOTICE, "choice.notice")                                                   \

@@ -1,65 +1,20 @@
-/* The pure part first: state and verdict from events. Then the two writes (assessment, event)
- * and the read. */
+/* The two writes (assessment, event) and the read; what follows from events is decided by the
+ * tables of recording.h. */
 #include "gateway/evidence/choice.h"
 
 #include "gateway/base/clock.h"
 #include "gateway/evidence/authority.h"
 #include "gateway/evidence/entry.h"
 #include "gateway/evidence/internal.h"
+#include "gateway/evidence/lease.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* --- pure --------------------------------------------------------------------------------- */
-
-const char *choice_state_name(enum choice_state s)
-{
-    static const char *const NAMES[] = {"no_notice", "noticed", "opted_out"};
-    assert((unsigned)s < ARRAY_LEN(NAMES));
-    return NAMES[s];
-}
-
 static bool event_is(const struct choice_event *e, const char *name)
 {
     return strcmp(e->event, name) == 0;
-}
-
-enum choice_state choice_state_at(const struct choice_event *events, size_t n, int64_t at)
-{
-    bool noticed = false, out = false;
-    int64_t latest = INT64_MIN;
-    for (size_t i = 0; i < n; i++) {
-        const struct choice_event *e = &events[i];
-        if (e->effective_at > at)
-            continue;
-        noticed = noticed || event_is(e, "notice");
-        bool opt_out = event_is(e, "opt_out");
-        if (!opt_out && !event_is(e, "opt_in"))
-            continue;
-        if (e->effective_at > latest || (e->effective_at == latest && opt_out)) {
-            latest = e->effective_at;
-            out = opt_out;
-        }
-    }
-    if (out)
-        return CHOICE_OPTED_OUT;
-    return noticed ? CHOICE_NOTICED : CHOICE_NO_NOTICE;
-}
-
-enum recording_verdict recording_verdict(const struct choice_event *events, size_t n,
-                                         int64_t started, int64_t stopped)
-{
-    enum choice_state at_start = choice_state_at(events, n, started);
-    if (at_start == CHOICE_OPTED_OUT ||
-        choice_state_at(events, n, INT64_MAX) == CHOICE_OPTED_OUT)
-        return RECORDING_REFUSED;
-    for (size_t i = 0; i < n; i++) {
-        if (event_is(&events[i], "opt_out") && events[i].effective_at >= started &&
-            events[i].effective_at <= stopped)
-            return RECORDING_REFUSED;
-    }
-    return at_start == CHOICE_NOTICED ? RECORDING_ALLOWED : RECORDING_QUARANTINED;
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
@@ -217,6 +172,7 @@ static enum err create_apply(struct commit_tx *tx, void *ctx)
     enum role role;
     TRY(authority_claim(commit_db(tx), &act->record->claim, act->p, ACTION_ASSESSMENT_CREATE,
                         &claim, NULL, &role));
+    TRY(lease_lets_pass(commit_db(tx), &act->record->claim, act->p, role));
     TRY(assessment_insert(commit_db(tx), act->record));
     AUTO(json_free) json_t *entry = entry_new("assessment.created", act->p, role);
     char id[UUID_TEXT_SIZE];
@@ -351,7 +307,7 @@ static enum err room_for(const struct choice_event *e, const struct choice_event
                          size_t n)
 {
     bool changes =
-        event_is(e, "opt_out") && choice_state_at(events, n, INT64_MAX) != CHOICE_OPTED_OUT;
+        event_is(e, "opt_out") && !choice_is_out(choice_state_at(events, n, INT64_MAX));
     if (n < CHOICE_CHANGES_MAX || changes)
         return ERR_OK;
     return refuse_because(REFUSAL_QUOTA_EXCEEDED,

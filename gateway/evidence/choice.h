@@ -1,37 +1,24 @@
-/* The recording choice of an assessment, and what it means for a recording.
+/* The recording choice of an assessment: its events, and what they do to recordings. The two
+ * machines themselves are recording.h.
  *
- *     no_notice --notice--> noticed (recorded by default) <--opt_in / opt_out--> opted_out
- *
- * Events are appended, never changed, repeats by event_id are harmless. The state at a moment
- * follows from the events effective by then, whatever order they were recorded in; of an opt-in
- * and an opt-out effective at the same moment the opt-out counts. An opt-in is no proof of
- * notice.
- *
- * A recording [started, stopped] against the events on record:
- *   refused      opted out at its start, or an opt-out became effective before its end, or
- *                the claimant is opted out now
- *   quarantined  no notice was effective at its start
- *   allowed      else
- *
- * An opt-out restricts every recording of the assessment that is already there (artefacts of a
- * kind that is a recording, whichever else name the assessment); an opt-in releases nothing by
+ * Events are appended, never changed; repeats by event_id are harmless. An opt-out restricts
+ * every recording of the assessment that is already there (artefacts of a kind that is a
+ * recording, whichever else name the assessment), stops their running reads and asks those who
+ * had retrieved one to delete their copies (copies.h); where a recording has sound from after
+ * the opt-out's effect, an incident is raised (incident.h). An opt-in releases nothing by
  * itself. An assessment takes RECORDINGS_MAX recordings. The committer runs one transaction
  * after the other, so of an upload and an opt-out one comes first, and either order ends
  * without an available recording.
+ *
+ * Who: the claimant, the appointee, an assessor who relays the claimant's or the appointee's
+ * word (`on_behalf_of` says whose; the claimant's if it does not say). What becomes effective
+ * after the claimant's death is not taken.
  */
 #ifndef GATEWAY_EVIDENCE_CHOICE_H
 #define GATEWAY_EVIDENCE_CHOICE_H
 
+#include "gateway/evidence/recording.h"
 #include "gateway/evidence/replay.h"
-
-enum choice_state { CHOICE_NO_NOTICE, CHOICE_NOTICED, CHOICE_OPTED_OUT };
-const char *choice_state_name(enum choice_state s);
-
-/* Pure: over events in any order. `at` INT64_MAX: now and for ever. */
-enum choice_state choice_state_at(const struct choice_event *events, size_t n, int64_t at);
-enum recording_verdict { RECORDING_ALLOWED, RECORDING_QUARANTINED, RECORDING_REFUSED };
-enum recording_verdict recording_verdict(const struct choice_event *events, size_t n,
-                                         int64_t started, int64_t stopped);
 
 /* --- assessments --- */
 struct assessment_view {

@@ -4,6 +4,9 @@
 #include "gateway/evidence/authority.h"
 #include "gateway/evidence/entry.h"
 #include "gateway/evidence/internal.h"
+#include "gateway/evidence/report.h"
+#include "gateway/evidence/party.h"
+#include "storage/record_people.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -51,14 +54,16 @@ static bool sees_personal(const struct principal *p, uint32_t relations)
     return permission_check(p, &access, NULL, NULL) == PERMIT;
 }
 
-static enum err view_fill(struct db *db, const struct principal *p, uint32_t relations,
-                          struct claim_view *v)
+static enum err view_fill(struct evidence *ev, struct db *db, const struct principal *p,
+                          uint32_t relations, struct claim_view *v)
 {
+    TRY(waiting_fill(ev, db, &v->record, p, relations, &v->waiting));
     v->yours = (relations & REL_CLAIMANT) != 0;
     v->personal = sees_personal(p, relations);
     bool own_side = (relations & (REL_CLAIMANT | REL_APPOINTEE | REL_REPRESENTATIVE)) != 0;
     v->special = permission_sees_harmful(p, relations) ||
                  (principal_has(p, ROLE_CLAIMS_SYSTEM) && !own_side);
+    TRY(claim_death_find(db, &v->record.id, &v->died_at));
     TRY(party_list(db, &v->record.id, v->parties, &v->n_parties));
     return assigned_list(db, &v->record.id, v->assigned, &v->n_assigned);
 }
@@ -71,7 +76,7 @@ enum err claim_get(struct evidence *ev, const struct principal *p, const struct 
     memset(out, 0, sizeof(*out));
     TRY(db_read_begin(ev->parts.db, &db));
     TRY(authority_claim(db, id, p, ACTION_CLAIM_READ, &out->record, &relations, NULL));
-    return view_fill(db, p, relations, out);
+    return view_fill(ev, db, p, relations, out);
 }
 
 /* --- registration and change -------------------------------------------------------------- */
@@ -83,6 +88,7 @@ struct claim_act {
     struct uuid id;
     struct claim_view *out;
     bool *existed; /* registration */
+    int64_t now;
 };
 
 static enum err people_write(struct claim_act *act, struct db *db, bool parties, bool assigned)
@@ -97,6 +103,8 @@ static enum err people_write(struct claim_act *act, struct db *db, bool parties,
             if (!rows[i].person.issuer[0])
                 memcpy(rows[i].person.issuer, act->ev->party_issuer,
                        sizeof(rows[i].person.issuer));
+            if (rows[i].from == 0) /* it begins with its registration */
+                rows[i].from = act->now;
         }
         TRY(party_replace(db, &act->id, rows, d->n_parties));
     }
@@ -123,6 +131,32 @@ static enum err claim_log(struct claim_act *act, struct commit_tx *tx, const cha
     json_put_int(entry, "assigned", (json_int_t)act->out->n_assigned);
     struct ledger_ref ref;
     return ledger_append(tx, entry, &ref);
+}
+
+/* Told again at the same time, it changes nothing, but the log says that it was told. */
+static enum err death_write(struct claim_act *act, struct commit_tx *tx, enum role role)
+{
+    const struct claim_draft *d = act->draft;
+    if (!d->has_death)
+        return ERR_OK;
+    TRY(d->died_at != 0
+            ? claim_death_put(commit_db(tx), &act->id, d->died_at, act->now)
+            : claim_death_remove(commit_db(tx), &act->id));
+    AUTO(json_free) json_t *entry = entry_new(
+        d->died_at != 0 ? "claim.death_recorded" : "claim.death_withdrawn", act->p, role);
+    entry_claim(entry, &act->id);
+    if (d->died_at != 0)
+        json_put_time(entry, "effective_at", d->died_at);
+    struct ledger_ref ref;
+    return ledger_append(tx, entry, &ref);
+}
+
+static enum err draft_check(const struct claim_act *act)
+{
+    const struct claim_draft *d = act->draft;
+    if (d->has_death && d->died_at > act->now)
+        return refuse_because(REFUSAL_INVALID_REQUEST, "died_at lies in the future");
+    return parties_check(d->parties, d->n_parties, act->ev->parts.kinds, act->now);
 }
 
 static enum err may(const struct principal *p, enum action action, enum role *role)
@@ -153,8 +187,13 @@ static enum err register_apply(struct commit_tx *tx, void *ctx)
         TRY(claim_insert(db, record));
         TRY(people_write(act, db, true, true));
     }
-    TRY(view_fill(db, act->p, REL_ANY, act->out));
-    return *act->existed ? ERR_OK : claim_log(act, tx, "claim.created", role, false);
+    if (!*act->existed)
+        TRY(waiting_clock(act->ev, db, record, act->draft->nation));
+    TRY(view_fill(act->ev, db, act->p, REL_ANY, act->out));
+    if (*act->existed)
+        return ERR_OK;
+    TRY(claim_log(act, tx, "claim.created", role, false));
+    return report_claim_registered(tx, record);
 }
 
 enum err claim_register(struct evidence *ev, const struct principal *p,
@@ -163,7 +202,9 @@ enum err claim_register(struct evidence *ev, const struct principal *p,
 {
     struct claim_act act = {
         .ev = ev, .p = p, .draft = draft, .id = uuid_new(), .out = out, .existed = existed};
+    act.now = clock_now();
     memset(out, 0, sizeof(*out));
+    TRY(draft_check(&act));
     replay_needs(once, ACTION_CLAIM_CREATE, NULL, NULL, REFUSAL_CLAIM_NOT_FOUND);
     return replay_commit(ev, once, register_apply, &act);
 }
@@ -178,7 +219,7 @@ static enum err change_apply(struct commit_tx *tx, void *ctx)
     enum role role;
     TRY(authority_claim(db, &act->id, act->p, ACTION_CLAIM_UPDATE, record, &relations, &role));
     /* A claimant must not learn of the special rules from a change that shows nothing. */
-    bool quiet = !d->has_parties && !d->has_assigned &&
+    bool quiet = !d->has_parties && !d->has_assigned && !d->has_death && !d->has_nation &&
                  (!d->has_stage || strcmp(record->stage, d->record.stage) == 0);
     if (d->has_stage)
         memcpy(record->stage, d->record.stage, sizeof(record->stage));
@@ -188,7 +229,9 @@ static enum err change_apply(struct commit_tx *tx, void *ctx)
         record->updated_at = clock_now();
     TRY(claim_update(db, record));
     TRY(people_write(act, db, d->has_parties, d->has_assigned));
-    TRY(view_fill(db, act->p, relations, act->out));
+    TRY(death_write(act, tx, role));
+    TRY(waiting_clock(act->ev, db, record, d->has_nation ? d->nation : NULL));
+    TRY(view_fill(act->ev, db, act->p, relations, act->out));
     return claim_log(act, tx, "claim.updated", role, quiet);
 }
 
@@ -196,9 +239,13 @@ enum err claim_change(struct evidence *ev, const struct principal *p, const stru
                       const struct claim_draft *draft, struct claim_view *out)
 {
     struct claim_act act = {.ev = ev, .p = p, .draft = draft, .id = *id, .out = out};
+    act.now = clock_now();
     memset(out, 0, sizeof(*out));
+    TRY(draft_check(&act));
     return evidence_commit(ev, change_apply, &act, NULL);
 }
+
+enum { AGEING_PAGE = 32 };
 
 /* --- lists -------------------------------------------------------------------------------- */
 
@@ -219,20 +266,63 @@ static bool may_read(const struct principal *p, uint32_t relations)
 
 /* Adds those of a page that the caller may read by themselves: the query narrows by person, the
  * table decides by role. */
-static enum err page_add(struct db *db, const struct principal *p, int64_t now,
-                         const struct claim_record *rows, size_t found, size_t limit,
-                         struct claim_view *out, size_t *n)
+static enum err page_add(struct evidence *ev, struct db *db, const struct principal *p,
+                         int64_t now, const struct claim_record *rows, size_t found,
+                         size_t limit, struct claim_view *out, size_t *n)
 {
     for (size_t i = 0; i < found && *n < limit; i++) {
         struct claim_view *v = &out[*n];
         uint32_t relations = 0;
-        TRY(authority_on_claim(db, &rows[i], p, now, &relations));
+        TRY(authority_for(db, &rows[i], p, ACTION_CLAIM_READ, now, &relations));
         if (!may_read(p, relations))
             continue;
         memset(v, 0, sizeof(*v));
         v->record = rows[i];
-        TRY(view_fill(db, p, relations, v));
+        TRY(view_fill(ev, db, p, relations, v));
         ++*n;
+    }
+    return ERR_OK;
+}
+
+static bool passes(const struct claim_query *q, const struct principal *p,
+                   const struct claim_view *v)
+{
+    bool mine = false;
+    for (size_t i = 0; i < v->n_assigned; i++)
+        mine = mine || strcmp(v->assigned[i], p->subject) == 0;
+    return v->waiting.aged && v->waiting.age.ageing && (mine || !q->assigned_to_me) &&
+           (!q->stage || strcmp(q->stage, v->record.stage) == 0) &&
+           (!q->external_reference ||
+            strcmp(q->external_reference, v->record.external_reference) == 0);
+}
+
+enum err claim_find_ageing(struct evidence *ev, const struct principal *p,
+                           const struct claim_query *q, struct claim_view *out, size_t *n)
+{
+    AUTO(db_read_end) struct db *db = NULL;
+    struct claim_clock clocks[AGEING_PAGE];
+    struct uuid after = q->after;
+    int64_t since = waiting_since(ev), now = clock_now();
+    size_t found = AGEING_PAGE;
+    struct access nowhere = {.action = ACTION_CLAIM_AGE, .status = PERMISSION_NO_ARTEFACT};
+    *n = 0;
+    if (permission_check(p, &nowhere, NULL, NULL) == DENY_ROLE)
+        return refuse(REFUSAL_NOT_PERMITTED);
+    TRY(db_read_begin(ev->parts.db, &db));
+    while (found == AGEING_PAGE && *n < q->limit) {
+        enum err e = claim_clock_list(db, since, &after, clocks, AGEING_PAGE, &found);
+        if (e == ERR_NOT_FOUND)
+            return refuse_because(REFUSAL_INVALID_REQUEST, "cursor: not of this list");
+        TRY(e);
+        for (size_t i = 0; i < found && *n < q->limit; i++) {
+            struct claim_record row;
+            size_t before = *n;
+            after = clocks[i].claim;
+            TRY(claim_find(db, &after, &row));
+            TRY(page_add(ev, db, p, now, &row, 1, q->limit, out, n));
+            if (*n > before && !passes(q, p, &out[before]))
+                *n = before;
+        }
     }
     return ERR_OK;
 }
@@ -263,7 +353,7 @@ enum err claim_find_all(struct evidence *ev, const struct principal *p,
     TRY(db_read_begin(ev->parts.db, &db));
     while (found == page && *n < q->limit) {
         TRY(claim_list(db, &filter, &after, rows, page, &found));
-        TRY(page_add(db, p, filter.now, rows, found, q->limit, out, n));
+        TRY(page_add(ev, db, p, filter.now, rows, found, q->limit, out, n));
         if (found > 0)
             after = rows[found - 1].id;
     }

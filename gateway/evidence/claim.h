@@ -3,6 +3,7 @@
 #define GATEWAY_EVIDENCE_CLAIM_H
 
 #include "gateway/evidence/replay.h"
+#include "gateway/evidence/waiting.h"
 
 struct claim_draft { /* what a registration or a change says */
     struct claim_record
@@ -11,13 +12,18 @@ struct claim_draft { /* what a registration or a change says */
     size_t n_parties;
     char assigned[ASSIGNED_MAX][SUBJECT_MAX + 1];
     size_t n_assigned;
-    bool has_stage, has_special_rules, has_parties,
+    char nation[SHORT_TEXT_MAX + 1]; /* whose bank holidays count; "": the default */
+    bool has_nation, has_stage, has_special_rules, has_parties,
         has_assigned; /* PATCH: which members came */
+    bool has_death;   /* PATCH: the claimant died then; died_at 0: it was not so */
+    int64_t died_at;
 };
 struct claim_view {
     struct claim_record record;
+    struct claim_waiting waiting;
     bool personal; /* name, date of birth, NINO may be shown to this caller */
     bool yours;    /* the caller is the claimant */
+    int64_t died_at; /* the claimant's death; 0: none on record */
     bool special; /* the caller may know of the special rules (whoever sees harmful evidence) */
     struct party_record parties[PARTIES_MAX];
     size_t n_parties;
@@ -44,11 +50,15 @@ MUST_USE enum err claim_get(struct evidence *ev, const struct principal *p,
 struct claim_query {
     const char *external_reference, *stage; /* NULL: any */
     bool assigned_to_me;
+    bool ageing; /* only those past the threshold: special rules first, then the oldest */
     struct uuid after;
     size_t limit;
 };
 /* Records only those the caller may read: parties see their own, staff what the table lets
  * them. *n rows of claim_view (heap array by the caller). */
+MUST_USE enum err claim_find_ageing(struct evidence *ev, const struct principal *p,
+                                    const struct claim_query *q, struct claim_view *out,
+                                    size_t *n);
 MUST_USE enum err claim_find_all(struct evidence *ev, const struct principal *p,
                                  const struct claim_query *q, struct claim_view *out,
                                  size_t *n);

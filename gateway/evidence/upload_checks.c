@@ -98,10 +98,19 @@ enum err upload_check_recording_times(const struct upload *u)
     return ERR_OK;
 }
 
+/* A representative may send what their scope names. */
+static enum err scope_check(const struct upload *u, struct db *db)
+{
+    return u->role == ROLE_REPRESENTATIVE
+               ? authority_sends_kind(db, &u->rq.claim, &u->principal, u->kind->name)
+               : ERR_OK;
+}
+
 enum err upload_check_recording(const struct upload *u, struct db *db,
                                 enum recording_verdict *out)
 {
     *out = RECORDING_ALLOWED;
+    TRY(scope_check(u, db));
     if (!u->rq.has_assessment)
         return ERR_OK;
     struct assessment_record assessment;
@@ -121,6 +130,8 @@ enum err upload_check_recording(const struct upload *u, struct db *db,
 enum err upload_check_authority(struct upload *u, struct db *db)
 {
     struct claim_record claim;
+    if (u->report && uuid_is_nil(&u->rq.claim))
+        return report_check_authority(u);
     return authority_claim(db, &u->rq.claim, &u->principal, ACTION_ARTEFACT_CREATE, &claim,
                            NULL, &u->role);
 }

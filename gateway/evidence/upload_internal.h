@@ -7,6 +7,7 @@
 #ifndef GATEWAY_EVIDENCE_UPLOAD_INTERNAL_H
 #define GATEWAY_EVIDENCE_UPLOAD_INTERNAL_H
 
+#include "gateway/evidence/asking.h"
 #include "gateway/evidence/choice.h"
 #include "gateway/evidence/duplicate.h"
 #include "gateway/evidence/inspecting.h"
@@ -15,6 +16,8 @@
 #include "gateway/evidence/seal.h"
 #include "gateway/evidence/share.h"
 #include "gateway/evidence/upload.h"
+
+struct report_said;
 
 struct upload {
     struct evidence *ev;
@@ -42,6 +45,7 @@ struct upload {
     struct blob_writer *blob;
     struct sealed sealed;
     struct inspecting *inspecting; /* NULL: it is not inspected */
+    struct report_said *report;    /* NULL: no medical report */
     bool refusal_logged;           /* as an entry of its own, that has a receipt */
     uint64_t refusal_entry;
     bool is_duplicate; /* found in the commit: nothing is stored, `artefact` is that one */
@@ -89,8 +93,8 @@ MUST_USE enum err upload_check_kind(struct upload *u);
 /* In its place where the kind comes behind the bytes: what the caller may send at the most. */
 MUST_USE enum err upload_check_any_kind(struct upload *u);
 MUST_USE enum err upload_check_recording_times(const struct upload *u);
-/* Asked at the start and inside the commit: one assessment of this very claim, and what its
- * choice says. */
+/* Asked at the start and inside the commit, once the kind is known: the sender's scope, one
+ * assessment of this very claim, and what its choice says. */
 MUST_USE enum err upload_check_recording(const struct upload *u, struct db *db,
                                          enum recording_verdict *out);
 MUST_USE enum err upload_check_room(struct evidence *ev, int64_t length);
@@ -102,6 +106,14 @@ MUST_USE enum err upload_check_bytes_type(struct upload *u);
 /* The same against a kind that came later. */
 MUST_USE enum err upload_check_known_type(const struct upload *u);
 
+/* --- report.c --------------------------------------------------------------------------- */
+
+/* In the place of upload_check_authority while no claim is named; fills role. */
+MUST_USE enum err report_check_authority(struct upload *u);
+/* What the entry of its upload says besides. */
+MUST_USE enum err report_entry(struct upload *u, struct db *db, json_t *entry);
+MUST_USE enum err report_is_linked(struct db *db, const struct uuid *artefact, bool *out);
+
 /* --- upload_commit.c ---------------------------------------------------------------------- */
 
 /* Takes the Idempotency-Key for the time of the upload; fills running, key_held. */
@@ -112,6 +124,9 @@ MUST_USE enum err upload_key_check(struct upload *u, struct db *db);
 MUST_USE enum err upload_answer_again(struct upload *u, struct upload_result *out);
 /* Header, flush, and the one transaction. ERR_UNAVAILABLE: perhaps it stands. */
 MUST_USE enum err upload_store(struct upload *u, struct upload_result *out);
+
+/* What was stored and waits for its password is refused to its sender: with awaits_until. */
+MUST_USE enum err upload_result_refused(struct evidence *ev, struct upload_result *out);
 
 /* --- upload_rest.c ------------------------------------------------------------------------ */
 

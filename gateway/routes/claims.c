@@ -76,6 +76,28 @@ static enum err read_people(struct json_in *in, struct claim_draft *d)
     return ERR_OK;
 }
 
+/* Of the claimant only the death can change; null takes back what was told wrongly. */
+static enum err read_death(struct json_in *in, struct claim_draft *d)
+{
+    json_t *claimant = NULL;
+    struct json_in inside;
+    TRY(json_in_child(in, "claimant", JSON_OPTIONAL, &claimant));
+    if (!claimant)
+        return ERR_OK;
+    d->has_death = json_object_get(claimant, "died_at") != NULL;
+    TRY(json_in_object(&inside, claimant, "claimant"));
+    TRY(json_in_time(&inside, "died_at", JSON_OPTIONAL, NULL, &d->died_at));
+    return json_in_done(&inside);
+}
+
+static enum err read_nation(struct json_in *in, struct claim_draft *d)
+{
+    enum nation nation;
+    TRY(json_in_text(in, "nation", JSON_OPTIONAL, d->nation, sizeof(d->nation)));
+    d->has_nation = d->nation[0] != 0;
+    return d->has_nation ? nation_parse(d->nation, &nation) : ERR_OK;
+}
+
 static enum err read_draft(json_t *body, bool whole, struct claim_draft *d)
 {
     struct json_in in;
@@ -89,11 +111,14 @@ static enum err read_draft(json_t *body, bool whole, struct claim_draft *d)
         TRY(json_in_text(&in, "benefit", need, c->benefit, sizeof(c->benefit)));
         TRY(json_in_child(&in, "claimant", need, &claimant));
         TRY(read_claimant(c, claimant));
+    } else {
+        TRY(read_death(&in, d));
     }
     d->has_stage = json_object_get(body, "stage") != NULL;
     d->has_special_rules = json_object_get(body, "special_rules") != NULL;
     TRY(json_in_text(&in, "stage", JSON_OPTIONAL, c->stage, sizeof(c->stage)));
     TRY(json_in_bool(&in, "special_rules", JSON_OPTIONAL, &c->special_rules));
+    TRY(read_nation(&in, d));
     TRY(read_people(&in, d));
     return json_in_done(&in);
 }
@@ -174,21 +199,24 @@ const struct api_call CLAIM_GET = {get_run};
 static enum err list_run(struct http_exchange *x, const struct principal *p)
 {
     static const char *const KNOWN[] = {
-        "external_reference", "assigned_to", "stage", "cursor", "limit", NULL};
+        "external_reference", "assigned_to", "stage", "ageing", "cursor", "limit", NULL};
     struct claim_query q = {.external_reference = http_query(x, "external_reference"),
                             .stage = http_query(x, "stage")};
-    const char *assigned = http_query(x, "assigned_to");
+    const char *assigned = http_query(x, "assigned_to"), *ageing = http_query(x, "ageing");
     TRY(api_query_known(x, KNOWN));
     TRY(api_page(x, CLAIM_PAGE_STANDARD, CLAIM_PAGE_MAX, &q.limit, &q.after));
     if (assigned && strcmp(assigned, "me") != 0)
         return refuse_because(REFUSAL_INVALID_REQUEST, "assigned_to may only be me");
     q.assigned_to_me = assigned != NULL;
+    if (ageing && strcmp(ageing, "true") != 0)
+        return refuse_because(REFUSAL_INVALID_REQUEST, "ageing may only be true");
+    q.ageing = ageing != NULL;
     size_t page = q.limit++; /* one more tells whether there is another page */
     AUTO_FREE struct claim_view *rows = calloc(q.limit, sizeof(*rows));
     size_t n = 0;
     if (!rows)
         return err_set(ERR_NOMEM, "claims");
-    TRY(claim_find_all(api_of(x)->evidence, p, &q, rows, &n));
+    TRY((q.ageing ? claim_find_ageing : claim_find_all)(api_of(x)->evidence, p, &q, rows, &n));
     json_t *body = json_object(), *list = json_array();
     for (size_t i = 0; i < n && i < page; i++)
         (void)json_array_append_new(list, view_claim(&rows[i]));

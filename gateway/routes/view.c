@@ -40,6 +40,7 @@ static void put_personal(json_t *o, const struct claim_view *v)
     json_put_text_if(claimant, "name", v->record.claimant_name);
     json_put_text_if(claimant, "date_of_birth", v->record.claimant_born);
     json_put_text_if(claimant, "nino", v->record.claimant_nino);
+    put_time_if(claimant, "died_at", v->died_at);
     json_put(o, "claimant", claimant);
     json_t *parties = json_array();
     for (size_t i = 0; i < v->n_parties; i++)
@@ -65,6 +66,7 @@ json_t *view_claim(const struct claim_view *v)
     json_put_time(o, "updated_at", v->record.updated_at);
     if (v->personal)
         put_personal(o, v);
+    view_put_waiting(o, v);
     /* special rules mean a terminal illness: claimant and representative must not learn it here
      */
     if (v->special)
@@ -86,7 +88,7 @@ json_t *view_artefact(const struct artefact_record *a, bool mine)
     json_put_text(o, "media_type", a->media_type);
     json_put_int(o, "size", (json_int_t)a->size);
     hex_encode(a->sha256, sizeof(a->sha256), hex);
-    json_put_text(o, "sha256", hex);
+    json_put_text(o, "sha256", a->status == ARTEFACT_DISPOSED ? NULL : hex);
     json_put_text(o, "status", artefact_status_name(a->status));
     json_put_text_if(o, "status_reason", a->status_reason);
     json_put_time(o, "received_at", a->received_at);
@@ -145,6 +147,14 @@ json_t *view_artefact_whole(const struct artefact_view *v)
         append_link(links, &v->links[i].claim, v->links[i].reason, v->links[i].created_at);
     json_put(o, "links", links);
     json_put(o, "inspection", v->inspected ? view_inspection(&v->inspection) : json_null());
+    if (v->staff)
+        json_put(o, "times", view_times(&v->times));
+    if (v->hidden)
+        json_put(o, "restriction", view_restriction(&v->restriction));
+    if (v->held)
+        json_put(o, "hold", view_hold(&v->hold));
+    if (v->disposing)
+        json_put(o, "disposal", view_disposal(&v->disposal, v->staff));
     return o;
 }
 
@@ -152,10 +162,22 @@ json_t *view_upload(const struct upload_result *r)
 {
     const struct artefact_record *a = &r->artefact;
     json_t *o = view_artefact(a, !r->others), *links = json_array();
-    append_link(links, &a->claim, "", r->duplicate ? r->linked_at : a->received_at);
+    if (!uuid_is_nil(&a->claim))
+        append_link(links, &a->claim, "", r->duplicate ? r->linked_at : a->received_at);
     json_put(o, "links", links);
     if (r->duplicate)
         view_put_id(o, "duplicate_of", &a->id);
+    return o;
+}
+
+json_t *view_awaited(const struct uuid *artefact, int64_t until)
+{
+    char id[UUID_TEXT_SIZE], path[64];
+    json_t *o = json_object();
+    uuid_format(artefact, id);
+    (void)snprintf(path, sizeof(path), "/v1/artefacts/%s/password", id);
+    json_put_text(o, "send_to", path);
+    json_put_time(o, "until", until);
     return o;
 }
 

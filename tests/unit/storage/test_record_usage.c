@@ -74,6 +74,14 @@ static void execute(const char *sql)
 /* As the second version of this program left it. */
 static void go_back(void)
 {
+    execute("DROP TABLE sealing; ALTER TABLE ledger_entries DROP COLUMN sealed;"
+            "ALTER TABLE idempotency_keys DROP COLUMN sealed;"
+            "ALTER TABLE artefact_links DROP COLUMN sealed_reason;"
+            "ALTER TABLE artefacts DROP COLUMN sealed_description;"
+            "ALTER TABLE artefacts DROP COLUMN sealed_filename;"
+            "ALTER TABLE claims DROP COLUMN sealed_nino;"
+            "ALTER TABLE claims DROP COLUMN sealed_born;"
+            "ALTER TABLE claims DROP COLUMN sealed_name;");
     execute("DROP TABLE artefact_openings; DROP TABLE artefact_times; DROP TABLE claim_clocks;"
             "DROP TABLE claim_leases; DROP TABLE request_items; DROP TABLE evidence_requests;");
     execute("DROP TABLE retention_shortenings; DROP TABLE retention; DROP TABLE live_interest;"
@@ -99,6 +107,7 @@ static void go_back(void)
             "ALTER TABLE artefact_links DROP COLUMN elsewhere; PRAGMA user_version = 2");
     db_pool_free(pool);
     ok(db_pool_open(scratch_path(&dir, "db"), false, 2, &pool));
+    columns_for_tests(pool);
     ok(db_writer(pool, &db));
 }
 
