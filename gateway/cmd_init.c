@@ -134,6 +134,20 @@ static enum err intake_key_make(struct init *in)
     return keeper_intake_key_create(keys.text);
 }
 
+static enum err column_key_make(struct init *in)
+{
+    AUTO(column_keys_free) struct column_keys *made = NULL;
+    struct keyring_column *column = &in->keyring.columns[0];
+    struct path keys = in_dir(in, "keys");
+
+    TRY(column_keys_new(&made));
+    TRY(keeper_column_key_create(keys.text, made));
+    column_keys_public(made, column->id, column->recipient.point);
+    column->created_at = clock_now();
+    in->keyring.n_columns = 1;
+    return ERR_OK;
+}
+
 static enum err recovery_make(struct init *in)
 {
     AUTO(secret_free) struct secret *identity = NULL;
@@ -294,6 +308,7 @@ static const struct step {
     {"clients/", "client certificates: gp-surgery, claims-system", clients_make},
     {"keys/", "the active service key", service_key_make},
     {"keys/intake.key", "seals what unfinished uploads need to go on", intake_key_make},
+    {"keys/column-1.key", "seals the personal values of the database", column_key_make},
     {RECOVERY_FILE, "the recovery identity", recovery_make},
     {"keyring/", "the public side of the service keys", keyring_make},
     {"log.vkey", "the log's public key (its signing key: keys/log.key; what it signed: state/)",

@@ -3,6 +3,7 @@
 #include "gateway/offline.h"
 
 #include "crypto/secret.h"
+#include "gateway/columns.h"
 #include "gateway/commands.h"
 #include "gateway/setup.h"
 
@@ -53,6 +54,8 @@ static enum err parts_open(struct offline *o, unsigned needs)
     if (needs & (OFFLINE_LOG | OFFLINE_IDENTITIES))
         TRY(keeper_open_admin(o, (needs & OFFLINE_IDENTITIES) != 0));
     TRY(db_pool_open(c->storage.database_file, false, OFFLINE_READERS, &o->db));
+    if (o->keeper)
+        TRY(columns_open(c, o->keeper, COLUMNS_MAY, o->db, &o->columns));
     if (needs & (OFFLINE_BLOBS | OFFLINE_LOG | OFFLINE_IDENTITIES))
         TRY(blob_store_open_fs(c->storage.blobs_dir, &o->blobs));
     if (needs & (OFFLINE_LOG | OFFLINE_IDENTITIES))
@@ -90,6 +93,7 @@ void offline_close(struct offline *o)
         committer_stop(o->committer);
     ledger_free(o->ledger);
     db_pool_free(o->db);
+    columns_close(&o->columns);
     blob_store_free(o->blobs);
     if (o->keeper)
         keeper_stop(o->keeper);

@@ -9,6 +9,7 @@
 #include "gateway/keeper/keeper.h"
 #include "gateway/keeper/keyring.h"
 #include "storage/committer.h"
+#include "storage/sealed.h"
 
 enum offline_needs {
     OFFLINE_BLOBS = 1,
@@ -19,6 +20,7 @@ struct offline {
     const char *command;
     struct config *config;
     struct db_pool *db;
+    struct db_columns columns; /* where there is a keeper that has them */
     struct blob_store *blobs;
     struct keeper *keeper;
     struct ledger_signer signer;

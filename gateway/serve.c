@@ -11,6 +11,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/http_client.h"
 #include "gateway/base/log.h"
+#include "gateway/columns.h"
 #include "gateway/commands.h"
 #include "gateway/evidence/evidence.h"
 #include "gateway/http/server.h"
@@ -40,8 +41,10 @@ struct gateway {
     struct keeper *keeper;
     struct inspectors *inspectors; /* NULL: inspection is off */
     struct kinds kinds;
+    struct calendar calendar;
     struct blob_store *blobs;
     struct db_pool *db;
+    struct db_columns columns;
     struct ledger_signer signer;
     struct ledger *ledger;
     struct committer *committer;
@@ -169,6 +172,7 @@ static enum err storage_open(struct gateway *g)
     TRY(blob_store_open_fs(g->config->storage.blobs_dir, &g->blobs));
     TRY(db_pool_open(g->config->storage.database_file, false,
                      (unsigned)g->config->storage.db_readers, &g->db));
+    TRY(columns_open(g->config, g->keeper, COLUMNS_MUST, g->db, &g->columns));
     g->signer = (struct ledger_signer){.sign = sign, .ctx = g->keeper};
     enum err fits = ledger_open(g->db, &g->signer, &g->ledger);
     if (!g->ledger)
@@ -263,6 +267,7 @@ static void gateway_close(struct gateway *g)
         committer_stop(g->committer);
     ledger_free(g->ledger);
     db_pool_free(g->db);
+    columns_close(&g->columns);
     blob_store_free(g->blobs);
     if (g->keeper)
         keeper_stop(g->keeper);

@@ -161,6 +161,7 @@ void setup_keeper(const struct config *c, bool admin, struct keeper_config *out)
         .require_mlock = c->keeper.require_mlock,
         .read_session_s = c->policy.read_session_s,
         .opens_per_second = c->keeper.opens_per_second,
+        .columns = !c->policy.intake_only,
         .admin = admin,
     };
 }

@@ -6,6 +6,7 @@
  */
 #include "storage/record.h"
 #include "storage/record_requests.h"
+#include "storage/sealed.h"
 
 #include "crypto/digest.h"
 #include "gateway/base/clock.h"
@@ -39,8 +40,9 @@ enum err artefact_status_parse(const char *name, enum artefact_status *out)
 
 #define COLUMNS "a.id, " COLUMNS_BUT_ID
 #define COLUMNS_BUT_ID                                                                         \
-    "a.claim, a.kind, a.status, a.status_reason, a.harmful, a.filename, a.description,"        \
-    " a.media_type, a.size, a.sealed_size, a.sha256, a.sealed_sha256, a.uploader_issuer,"      \
+    "a.claim, a.kind, a.status, a.status_reason, a.harmful, a.filename, a.sealed_filename,"    \
+    " a.description, a.sealed_description, a.media_type, a.size, a.sealed_size, a.sha256, "    \
+    "a.sealed_sha256, a.uploader_issuer,"                                                      \
     " a.uploader_subject, a.uploader_role, a.received_at, a.assessment,"                       \
     " a.recording_started_at, a.recording_stopped_at, a.ledger_index"
 
@@ -53,18 +55,23 @@ static void read_status(struct statement *s, enum artefact_status *out)
         s->failed = err_set(ERR_CORRUPT, "an artefact has an unknown status");
 }
 
+#define COLUMN_FILENAME "artefacts.filename"
+#define COLUMN_DESCRIPTION "artefacts.description"
+
 static void read_artefact(struct statement *s, void *record)
 {
     struct artefact_record *a = record;
+    struct sealed_row row;
 
     read_uuid(s, &a->id);
+    sealed_row_uuid(&row, &a->id);
     read_uuid(s, &a->claim);
     read_text(s, a->kind, sizeof(a->kind));
     read_status(s, &a->status);
     read_text(s, a->status_reason, sizeof(a->status_reason));
     a->harmful = read_bool(s);
-    read_text(s, a->filename, sizeof(a->filename));
-    read_text(s, a->description, sizeof(a->description));
+    read_either(s, COLUMN_FILENAME, &row, a->filename, sizeof(a->filename));
+    read_either(s, COLUMN_DESCRIPTION, &row, a->description, sizeof(a->description));
     read_text(s, a->media_type, sizeof(a->media_type));
     a->size = read_u64(s);
     a->sealed_size = read_u64(s);
@@ -83,17 +90,24 @@ static enum err insert_row(struct db *db, const struct artefact_record *a)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db,
-                        "INSERT INTO artefacts VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                        "?, ?, ?, ?, ?, ?, ?, ?)"));
+    struct sealed_row row;
+
+    TRY(statement_begin(
+        &s, db,
+        "INSERT INTO artefacts(id, claim, kind, status, status_reason, harmful, filename,"
+        " description, sealed_filename, sealed_description, media_type, size, sealed_size,"
+        " sha256, sealed_sha256, uploader_issuer, uploader_subject, uploader_role,"
+        " received_at, assessment, recording_started_at, recording_stopped_at, ledger_index)"
+        " VALUES(?, ?, ?, ?, ?, ?, '', '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+    sealed_row_uuid(&row, &a->id);
     bind_uuid(&s, &a->id);
     bind_uuid_or_null(&s, &a->claim);
     bind_text(&s, a->kind);
     bind_text(&s, artefact_status_name(a->status));
     bind_text(&s, a->status_reason);
     bind_bool(&s, a->harmful);
-    bind_text(&s, a->filename);
-    bind_text(&s, a->description);
+    bind_sealed(&s, COLUMN_FILENAME, &row, a->filename);
+    bind_sealed(&s, COLUMN_DESCRIPTION, &row, a->description);
     bind_text(&s, a->media_type);
     bind_u64(&s, a->size);
     bind_u64(&s, a->sealed_size);

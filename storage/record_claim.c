@@ -5,28 +5,36 @@
  * its page costs the same on any day.
  */
 #include "storage/record.h"
+#include "storage/sealed.h"
 
 #include <string.h>
 
 #define COLUMNS                                                                                \
     "c.id, c.external_reference, c.benefit, c.stage, c.special_rules, w.issuer, w.subject,"    \
-    " c.claimant_name, c.claimant_born, c.claimant_nino, c.created_at, c.updated_at"
+    " c.claimant_name, c.sealed_name, c.claimant_born, c.sealed_born, c.claimant_nino,"        \
+    " c.sealed_nino, c.created_at, c.updated_at"
 /* The claimant beside each claim. */
 #define WITH_CLAIMANT " CROSS JOIN claim_people w ON w.claim = c.id AND w.position = 0"
+
+#define COLUMN_NAME "claims.claimant_name"
+#define COLUMN_BORN "claims.claimant_born"
+#define COLUMN_NINO "claims.claimant_nino"
 
 static void read_claim(struct statement *s, void *record)
 {
     struct claim_record *c = record;
+    struct sealed_row row;
 
     read_uuid(s, &c->id);
+    sealed_row_uuid(&row, &c->id);
     read_text(s, c->external_reference, sizeof(c->external_reference));
     read_text(s, c->benefit, sizeof(c->benefit));
     read_text(s, c->stage, sizeof(c->stage));
     c->special_rules = read_bool(s);
     read_person(s, &c->claimant);
-    read_text(s, c->claimant_name, sizeof(c->claimant_name));
-    read_text(s, c->claimant_born, sizeof(c->claimant_born));
-    read_text(s, c->claimant_nino, sizeof(c->claimant_nino));
+    read_either(s, COLUMN_NAME, &row, c->claimant_name, sizeof(c->claimant_name));
+    read_either(s, COLUMN_BORN, &row, c->claimant_born, sizeof(c->claimant_born));
+    read_either(s, COLUMN_NINO, &row, c->claimant_nino, sizeof(c->claimant_nino));
     c->created_at = read_int(s);
     c->updated_at = read_int(s);
 }
@@ -138,15 +146,23 @@ static enum err insert_row(struct db *db, const struct claim_record *c)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db, "INSERT INTO claims VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+    struct sealed_row row;
+
+    TRY(statement_begin(
+        &s, db,
+        "INSERT INTO claims(id, external_reference, benefit, stage, special_rules,"
+        " claimant_name, claimant_born, claimant_nino, sealed_name, sealed_born, sealed_nino,"
+        " created_at, updated_at)"
+        " VALUES(?, ?, ?, ?, ?, '', '', '', ?, ?, ?, ?, ?)"));
+    sealed_row_uuid(&row, &c->id);
     bind_uuid(&s, &c->id);
     bind_text(&s, c->external_reference);
     bind_text(&s, c->benefit);
     bind_text(&s, c->stage);
     bind_bool(&s, c->special_rules);
-    bind_text(&s, c->claimant_name);
-    bind_text(&s, c->claimant_born);
-    bind_text(&s, c->claimant_nino);
+    bind_sealed(&s, COLUMN_NAME, &row, c->claimant_name);
+    bind_sealed(&s, COLUMN_BORN, &row, c->claimant_born);
+    bind_sealed(&s, COLUMN_NINO, &row, c->claimant_nino);
     bind_int(&s, c->created_at);
     bind_int(&s, c->updated_at);
     return statement_run(&s);

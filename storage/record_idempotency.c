@@ -1,29 +1,43 @@
 /* Answers kept for clients that repeat themselves. Invariant: an expired key is as good as
  * free, whether it was swept or not. */
 #include "storage/record.h"
+#include "storage/sealed.h"
 
 #include "gateway/base/clock.h"
 
 enum { SWEEP_ROWS = 1000 }; /* at once: nobody waits long behind a sweep */
 
+#define COLUMN_ANSWER "idempotency_keys.answer"
+
+static void row_of(struct sealed_row *row, const struct person *client, const char *key)
+{
+    row->len = 0;
+    sealed_row_add_text(row, client->issuer);
+    sealed_row_add_text(row, client->subject);
+    sealed_row_add_text(row, key);
+}
+
 enum err idempotency_insert(struct db *db, const struct idempotency_record *r,
                             const void *answer, size_t len)
 {
     AUTO_CLEAR(statement_end) struct statement s = {0};
+    struct sealed_row row;
 
     if (len > IDEMPOTENCY_ANSWER_MAX)
         return err_set(ERR_TOO_LARGE, "the answer is too large to be kept");
     TRY(statement_begin(
         &s, db,
-        "INSERT INTO idempotency_keys VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        "INSERT INTO idempotency_keys(issuer, subject, key, fingerprint, status, expires_at,"
+        " answer, sealed) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)"
         " ON CONFLICT(issuer, subject, key) DO UPDATE SET fingerprint = ?4, status = ?5,"
-        " expires_at = ?6, answer = ?7 WHERE idempotency_keys.expires_at <= ?8"));
+        " expires_at = ?6, answer = ?7, sealed = 1 WHERE idempotency_keys.expires_at <= ?8"));
     bind_person(&s, &r->client);
     bind_text(&s, r->key);
     bind_blob(&s, r->fingerprint, sizeof(r->fingerprint));
     bind_int(&s, r->status);
     bind_int(&s, r->expires_at);
-    bind_blob(&s, answer, len);
+    row_of(&row, &r->client, r->key);
+    bind_passing(&s, COLUMN_ANSWER, &row, answer, len);
     bind_int(&s, clock_now());
     TRY(statement_run(&s));
     return statement_changes(&s) > 0 ? ERR_OK
@@ -34,10 +48,11 @@ enum err idempotency_find(struct db *db, const struct person *client, const char
                           int64_t now, struct idempotency_record *out, struct buf *answer)
 {
     AUTO_CLEAR(statement_end) struct statement s;
+    struct sealed_row row;
 
     TRY(statement_begin(&s, db,
-                        "SELECT issuer, subject, key, fingerprint, status, expires_at, answer "
-                        "FROM idempotency_keys"
+                        "SELECT issuer, subject, key, fingerprint, status, expires_at, sealed,"
+                        " answer FROM idempotency_keys"
                         " WHERE issuer = ? AND subject = ? AND key = ? AND expires_at > ?"));
     bind_person(&s, client);
     bind_text(&s, key);
@@ -48,7 +63,11 @@ enum err idempotency_find(struct db *db, const struct person *client, const char
     read_blob(&s, out->fingerprint, sizeof(out->fingerprint));
     out->status = (int)read_int(&s);
     out->expires_at = read_int(&s);
-    read_append(&s, answer);
+    row_of(&row, client, key);
+    if (read_bool(&s))
+        read_passing(&s, COLUMN_ANSWER, &row, answer);
+    else
+        read_append(&s, answer); /* of an older version: they expire */
     return statement_read(&s);
 }
 

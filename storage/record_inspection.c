@@ -1,10 +1,12 @@
 /* What was found of artefacts when they were inspected, and which are still to be.
  *
  * Invariants: a look at an artefact is never overwritten, the newest counts. What is sealed for
- * one that is due lies in overflow pages behind its padding, as record_upload.c explains, so that
- * nothing of it is left when the row is gone; the row that changes with each attempt is another.
+ * one that is due lies in overflow pages behind its padding, as record_upload.c explains, so
+ * that nothing of it is left when the row is gone; the row that changes with each attempt is
+ * another.
  */
 #include "storage/record.h"
+#include "storage/sealed.h"
 
 enum { PADDING = 4096 /* no less than a page of the database: PRAGMA page_size */ };
 
@@ -237,25 +239,34 @@ enum err inspection_due_count(struct db *db, uint64_t *n, int64_t *oldest)
 
 /* --- releases of the safe view ------------------------------------------------------------ */
 
+#define COLUMN_RELEASED "view_releases.reason"
+
 static void read_release(struct statement *s, void *record)
 {
     struct view_release *r = record;
+    struct sealed_row row;
 
     read_uuid(s, &r->artefact);
+    sealed_row_uuid(&row, &r->artefact);
     r->at = read_int(s);
     read_person(s, &r->by);
-    read_text(s, r->reason, sizeof(r->reason));
+    read_either(s, COLUMN_RELEASED, &row, r->reason, sizeof(r->reason));
 }
 
 enum err view_release_insert(struct db *db, const struct view_release *r)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db, "INSERT INTO view_releases VALUES(?, ?, ?, ?, ?)"));
+    struct sealed_row row;
+
+    TRY(statement_begin(&s, db,
+                        "INSERT INTO view_releases(artefact, at, by_issuer, by_subject, reason,"
+                        " sealed_reason) VALUES(?, ?, ?, ?, '', ?)"));
+    sealed_row_uuid(&row, &r->artefact);
     bind_uuid(&s, &r->artefact);
     bind_int(&s, r->at);
     bind_person(&s, &r->by);
-    bind_text(&s, r->reason);
+    bind_sealed(&s, COLUMN_RELEASED, &row, r->reason);
     return statement_run(&s);
 }
 
@@ -264,7 +275,8 @@ enum err view_release_find(struct db *db, const struct uuid *artefact, struct vi
     AUTO_CLEAR(statement_end) struct statement s;
 
     TRY(statement_begin(&s, db,
-                        "SELECT artefact, at, by_issuer, by_subject, reason FROM view_releases"
+                        "SELECT artefact, at, by_issuer, by_subject, reason, sealed_reason"
+                        " FROM view_releases"
                         " WHERE artefact = ?"));
     bind_uuid(&s, artefact);
     return record_find(&s, read_release, out);

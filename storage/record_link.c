@@ -3,6 +3,7 @@
  * LINKS_MAX standing, so that link_list is never a part; `elsewhere` says that the artefact was
  * sent to another claim than the link's, which never changes. */
 #include "storage/record.h"
+#include "storage/sealed.h"
 
 static enum err room_for_another(struct db *db, const struct uuid *artefact)
 {
@@ -20,20 +21,33 @@ static enum err room_for_another(struct db *db, const struct uuid *artefact)
     return ERR_OK;
 }
 
+#define COLUMN_REASON "artefact_links.reason"
+
+static void row_of(struct sealed_row *row, const struct link_record *l)
+{
+    sealed_row_uuid(row, &l->claim);
+    sealed_row_add_uuid(row, &l->artefact);
+    sealed_row_add_number(row, (uint64_t)l->created_at);
+}
+
 /* The writer is alone, so that the count stands. Counted and inserted by one statement, the row
  * would go by way of a temporary table. */
 enum err link_insert(struct db *db, const struct link_record *l)
 {
     AUTO_CLEAR(statement_end) struct statement s = {.handle = NULL};
+    struct sealed_row row;
 
     TRY(room_for_another(db, &l->artefact));
     TRY(statement_begin(
         &s, db,
-        "INSERT INTO artefact_links VALUES(?1, ?2, 0, ?3, ?4, ?5, ?6, 0,"
-        " coalesce((SELECT a.claim IS NOT ?1 FROM artefacts a WHERE a.id = ?2), 0))"));
+        "INSERT INTO artefact_links(claim, artefact, removal, reason, sealed_reason,"
+        " by_issuer, by_subject, created_at, removed_at, elsewhere)"
+        " VALUES(?1, ?2, 0, '', ?3, ?4, ?5, ?6, 0, coalesce((SELECT a.claim IS NOT ?1 FROM "
+        "artefacts a WHERE a.id = ?2), 0))"));
+    row_of(&row, l);
     bind_uuid(&s, &l->claim);
     bind_uuid(&s, &l->artefact);
-    bind_text(&s, l->reason);
+    bind_sealed(&s, COLUMN_REASON, &row, l->reason);
     bind_person(&s, &l->by);
     bind_int(&s, l->created_at);
     return statement_run(&s);
@@ -58,13 +72,15 @@ enum err link_remove(struct db *db, const struct uuid *artefact, const struct uu
 static void read_link(struct statement *s, void *record)
 {
     struct link_record *l = record;
+    struct sealed_row row;
 
     read_uuid(s, &l->artefact);
     read_uuid(s, &l->claim);
-    read_text(s, l->reason, sizeof(l->reason));
     read_person(s, &l->by);
     l->created_at = read_int(s);
     l->removed_at = read_int(s);
+    row_of(&row, l);
+    read_either(s, COLUMN_REASON, &row, l->reason, sizeof(l->reason));
 }
 
 enum err link_list(struct db *db, const struct uuid *artefact,
@@ -74,7 +90,8 @@ enum err link_list(struct db *db, const struct uuid *artefact,
 
     TRY(statement_begin(
         &s, db,
-        "SELECT artefact, claim, reason, by_issuer, by_subject, created_at, removed_at"
+        "SELECT artefact, claim, by_issuer, by_subject, created_at, removed_at, reason,"
+        " sealed_reason"
         " FROM artefact_links WHERE artefact = ? AND removal = 0 ORDER BY claim"));
     bind_uuid(&s, artefact);
     return record_list(&s, read_link, out, sizeof(*out), LINKS_MAX, n);

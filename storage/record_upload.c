@@ -10,10 +10,11 @@
  * at random and searches the files.
  *
  * Invariants: only an upload that is OPEN or WHOLE has a rest, and only those and FINISHED ones
- * have words: they may name people, and what came to nothing is remembered without. A state changes only from the
- * one that the caller named.
+ * have words: they may name people, and what came to nothing is remembered without. A state
+ * changes only from the one that the caller named.
  */
 #include "storage/record.h"
+#include "storage/sealed.h"
 
 #include <string.h>
 
@@ -113,15 +114,25 @@ static enum err insert_upload(struct db *db, const struct upload_record *u)
     return statement_run(&s);
 }
 
+/* What was said of an upload may name people: sealed as values that pass. */
+#define COLUMN_REQUEST "upload_words.request"
+#define COLUMN_METADATA "upload_words.metadata"
+#define COLUMN_CONCAT "upload_words.concat"
+
 static enum err insert_words(struct db *db, const struct uuid *id, const struct upload_words *w)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db, "INSERT INTO upload_words VALUES(?, ?, ?, ?)"));
+    struct sealed_row row;
+
+    TRY(statement_begin(&s, db,
+                        "INSERT INTO upload_words(upload, request, metadata, concat, sealed)"
+                        " VALUES(?, ?, ?, ?, 1)"));
+    sealed_row_uuid(&row, id);
     bind_uuid(&s, id);
-    bind_blob(&s, w->request.data, w->request.len);
-    bind_blob(&s, w->metadata.data, w->metadata.len);
-    bind_blob(&s, w->concat.data, w->concat.len);
+    bind_passing(&s, COLUMN_REQUEST, &row, w->request.data, w->request.len);
+    bind_passing(&s, COLUMN_METADATA, &row, w->metadata.data, w->metadata.len);
+    bind_passing(&s, COLUMN_CONCAT, &row, w->concat.data, w->concat.len);
     return statement_run(&s);
 }
 
@@ -144,17 +155,32 @@ enum err upload_record_find(struct db *db, const struct uuid *id, struct upload_
     return record_find(&s, read_upload, out);
 }
 
+/* Those of older versions are plain: they go with their uploads. */
+static void read_words(struct statement *s, bool sealed, const struct uuid *id,
+                       const char *domain, struct buf *out)
+{
+    struct sealed_row row;
+
+    sealed_row_uuid(&row, id);
+    if (sealed)
+        read_passing(s, domain, &row, out);
+    else
+        read_append(s, out);
+}
+
 enum err upload_record_words(struct db *db, const struct uuid *id, struct upload_words *out)
 {
     AUTO_CLEAR(statement_end) struct statement s;
+    bool sealed;
 
-    TRY(statement_begin(&s, db,
-                        "SELECT request, metadata, concat FROM upload_words WHERE upload = ?"));
+    TRY(statement_begin(
+        &s, db, "SELECT sealed, request, metadata, concat FROM upload_words WHERE upload = ?"));
     bind_uuid(&s, id);
     TRY(statement_find(&s));
-    read_append(&s, &out->request);
-    read_append(&s, &out->metadata);
-    read_append(&s, &out->concat);
+    sealed = read_bool(&s);
+    read_words(&s, sealed, id, COLUMN_REQUEST, &out->request);
+    read_words(&s, sealed, id, COLUMN_METADATA, &out->metadata);
+    read_words(&s, sealed, id, COLUMN_CONCAT, &out->concat);
     return statement_read(&s);
 }
 

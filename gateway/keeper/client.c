@@ -355,6 +355,25 @@ enum err keeper_intake_key(struct keeper *k, struct secret **out, bool *persiste
     return ERR_OK;
 }
 
+enum err keeper_column_keys(struct keeper *k, struct column_keys **out)
+{
+    AUTO_CLEAR(buf_clear) struct buf body = {0};
+    AUTO(column_keys_free) struct column_keys *keys = NULL;
+    const struct buf nothing = {.len = 0};
+    struct columns_answer a;
+    struct reader r;
+
+    TRY(column_keys_new(&keys));
+    TRY(call(k, FRAME_COLUMN_KEYS, &nothing, &body, &r, NULL));
+    TRY(sensible(columns_decode(&r, &a)));
+    for (size_t i = 0; i < a.n; i++)
+        TRY(column_keys_add(keys, a.masters + i * COLUMN_MASTER_SIZE, COLUMN_MASTER_SIZE));
+    if (a.n == 0)
+        return err_set(ERR_NOT_FOUND, "there is no column key in the folder of the keys");
+    *out = TAKE(keys);
+    return ERR_OK;
+}
+
 enum err keeper_sign(struct keeper *k, uint64_t first, const struct merkle_hash *leaves,
                      size_t n, const struct merkle_hash *root, struct buf *note,
                      uint64_t *signed_size)

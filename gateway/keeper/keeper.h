@@ -20,6 +20,7 @@
 #define GATEWAY_KEEPER_KEEPER_H
 
 #include "crypto/age_header.h"
+#include "crypto/column.h"
 #include "crypto/receipt.h"
 
 #define KEEPER_INTAKE_KEY_FILE "intake.key" /* in keys_dir: 32 bytes in base64, one line */
@@ -35,6 +36,7 @@ struct keeper_config { /* what the keeper process is told (over the socket's fir
     bool require_mlock;
     unsigned read_session_s;   /* how old an opening entry may be */
     unsigned opens_per_second; /* rate limit, per keeper */
+    bool columns;              /* loads the master keys of the personal columns */
     bool admin;                /* an administrator's keeper: re-wraps without rate limit */
 };
 
@@ -69,6 +71,18 @@ MUST_USE enum err keeper_info(struct keeper *k, struct keeper_info *out); /* als
  * private or not a key keeps the keeper from starting. */
 MUST_USE enum err keeper_intake_key(struct keeper *k, struct secret **out, bool *persistent);
 MUST_USE enum err keeper_intake_key_create(const char *keys_dir); /* ERR_EXISTS */
+
+/* The master keys of the personal columns (crypto/column.h): <keys_dir>/column-<number>.key, 32 bytes in base64 each; the highest number is active. A keeper that
+ * was told `columns` hands them to its front, which asks once, at its start: names and dates are shown to those who may see them all day long, so that the front's
+ * memory holds them anyway, and a keeper asked for each would be an oracle for whoever took the front over. What the keys guard against is the database's files in
+ * other hands: disks, copies, backups. The keys of evidence are another matter: each opening is an act of its own, logged, and they never leave the keeper.
+ * ERR_NOT_FOUND: there is none; ERR_UNAVAILABLE: this keeper has none to give (a plane for intake only seals, to the public key in the keyring). */
+MUST_USE enum err keeper_column_keys(struct keeper *k, struct column_keys **out);
+enum { KEEPER_COLUMN_KEY_NUMBER_MAX = 9999 };
+/* Makes the next one, which is active from then on; `keys` (may be empty) gets it. */
+MUST_USE enum err keeper_column_key_create(const char *keys_dir, struct column_keys *keys);
+/* Removes the file of this key. ERR_NOT_FOUND; ERR_CONFLICT: it is the active one. */
+MUST_USE enum err keeper_column_key_remove(const char *keys_dir, const uint8_t id[COLUMN_ID_SIZE]);
 
 /* See struct ledger_signer (storage/ledger.h). n = 0 asks for the last signed checkpoint (of the empty tree if nothing was signed), whatever `first` and
  * `root` (may be NULL) are; n at most KEEPER_LEAVES_MAX, else ERR_TOO_LARGE. */

@@ -7,6 +7,7 @@
 
 #include "gateway/base/buf.h"
 #include "gateway/base/clock.h"
+#include "gateway/base/encode.h"
 #include "gateway/base/json.h"
 
 #include <errno.h>
@@ -113,6 +114,31 @@ static enum err read_key(json_t *value, size_t at, struct keyring_key *out)
     return ERR_OK;
 }
 
+static enum err read_column(json_t *value, size_t at, struct keyring_column *out)
+{
+    char path[JSON_PATH_MAX], id[COLUMN_ID_TEXT_SIZE];
+    struct json_in in;
+
+    (void)snprintf(path, sizeof(path), "columns[%zu]", at);
+    TRY(json_in_object(&in, value, path));
+    TRY(json_in_text(&in, "id", JSON_REQUIRED, id, sizeof(id)));
+    TRY(read_recipient(&in, "recipient", JSON_REQUIRED, NULL, &out->recipient));
+    TRY(json_in_time(&in, "created", JSON_REQUIRED, NULL, &out->created_at));
+    TRY(json_in_done(&in));
+    return hex_decode(id, strlen(id), out->id, sizeof(out->id));
+}
+
+static enum err read_columns(struct json_in *in, struct keyring *k)
+{
+    json_t *columns = NULL;
+
+    TRY(json_in_array(in, "columns", JSON_OPTIONAL, COLUMN_KEYS_MAX, &columns));
+    for (k->n_columns = 0; k->n_columns < json_array_size(columns); k->n_columns++)
+        TRY(read_column(json_array_get(columns, k->n_columns), k->n_columns,
+                        &k->columns[k->n_columns]));
+    return ERR_OK;
+}
+
 static enum err read_document(json_t *root, struct keyring *k)
 {
     char active[KEY_ID_SIZE];
@@ -124,6 +150,7 @@ static enum err read_document(json_t *root, struct keyring *k)
     TRY(json_in_text(&in, "active", JSON_REQUIRED, active, sizeof(active)));
     TRY(read_recipient(&in, "recovery", JSON_OPTIONAL, &k->has_recovery, &k->recovery));
     TRY(json_in_array(&in, "keys", JSON_REQUIRED, KEYRING_MAX, &keys));
+    TRY(read_columns(&in, k));
     TRY(json_in_done(&in));
     for (k->n = 0; k->n < json_array_size(keys); k->n++)
         TRY(read_key(json_array_get(keys, k->n), k->n, &k->keys[k->n]));
@@ -178,6 +205,32 @@ static json_t *key_json(const struct keyring_key *key)
     return object;
 }
 
+static json_t *column_json(const struct keyring_column *column)
+{
+    json_t *object = json_object();
+    char id[COLUMN_ID_TEXT_SIZE];
+
+    column_id_format(column->id, id);
+    json_put_text(object, "id", id);
+    put_recipient(object, "recipient", &column->recipient);
+    json_put_time(object, "created", column->created_at);
+    return object;
+}
+
+/* NULL: out of memory. */
+static json_t *columns_json(const struct keyring *k)
+{
+    json_t *columns = json_array();
+
+    for (size_t i = 0; i < k->n_columns; i++) {
+        if (json_array_append_new(columns, column_json(&k->columns[i])) != 0) {
+            json_decref(columns);
+            return NULL;
+        }
+    }
+    return columns;
+}
+
 static enum err document(const struct keyring *k, char **text, size_t *len)
 {
     AUTO(json_free) json_t *root = json_object();
@@ -193,6 +246,8 @@ static enum err document(const struct keyring *k, char **text, size_t *len)
         }
     }
     json_put(root, "keys", keys);
+    if (k->n_columns > 0)
+        json_put(root, "columns", columns_json(k));
     return json_text(root, text, len);
 }
 

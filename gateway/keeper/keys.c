@@ -76,8 +76,7 @@ enum err identities_load(const char *keys_dir, struct identity out[KEEPER_IDENTI
     return *n > 0 ? ERR_OK : err_set(ERR_NOT_FOUND, "no service key in the keys folder");
 }
 
-/* A file of one line: a key in base64. */
-static enum err key_line_read(const char *path, const char *what, struct secret **out)
+enum err key_line_read(const char *path, const char *what, struct secret **out)
 {
     AUTO(secret_free) struct secret *text = NULL;
     AUTO(secret_free) struct secret *key = NULL;
@@ -94,7 +93,7 @@ static enum err key_line_read(const char *path, const char *what, struct secret 
     return ERR_OK;
 }
 
-static enum err key_line_write(const char *path, const struct secret *key)
+enum err key_line_write(const char *path, const struct secret *key)
 {
     char line[BASE64_SIZE(NOTE_KEY_SIZE) + 1];
     size_t len;

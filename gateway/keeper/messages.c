@@ -6,7 +6,13 @@
 
 #include <string.h>
 
-enum { FLAG_INTAKE_ONLY = 1, FLAG_REQUIRE_MLOCK = 2, FLAG_ADMIN = 4, FLAGS_ALL = 7 };
+enum {
+    FLAG_INTAKE_ONLY = 1,
+    FLAG_REQUIRE_MLOCK = 2,
+    FLAG_ADMIN = 4,
+    FLAG_COLUMNS = 8,
+    FLAGS_ALL = 15
+};
 
 static enum err put_text(struct buf *out, const char *text)
 {
@@ -15,9 +21,10 @@ static enum err put_text(struct buf *out, const char *text)
 
 enum err settings_encode(const struct keeper_config *config, struct buf *out)
 {
-    uint8_t flags = (uint8_t)((config->intake_only ? FLAG_INTAKE_ONLY : 0) |
-                              (config->require_mlock ? FLAG_REQUIRE_MLOCK : 0) |
-                              (config->admin ? FLAG_ADMIN : 0));
+    uint8_t flags =
+        (uint8_t)((config->intake_only ? FLAG_INTAKE_ONLY : 0) |
+                  (config->require_mlock ? FLAG_REQUIRE_MLOCK : 0) |
+                  (config->admin ? FLAG_ADMIN : 0) | (config->columns ? FLAG_COLUMNS : 0));
 
     TRY(put_text(out, config->keys_dir));
     TRY(put_text(out, config->log_key_file));
@@ -48,6 +55,7 @@ enum err settings_decode(const void *body, size_t len, struct keeper_settings *o
     out->intake_only = (flags & FLAG_INTAKE_ONLY) != 0;
     out->require_mlock = (flags & FLAG_REQUIRE_MLOCK) != 0;
     out->admin = (flags & FLAG_ADMIN) != 0;
+    out->columns = (flags & FLAG_COLUMNS) != 0;
     return reader_end(&r);
 }
 
@@ -157,6 +165,25 @@ enum err intake_decode(struct reader *r, struct intake_answer *out)
         return err_set(ERR_INVALID, "an intake key is persistent or not");
     TRY(reader_bytes(r, KEEPER_INTAKE_KEY_SIZE, &out->key));
     out->persistent = persistent != 0;
+    return reader_end(r);
+}
+
+enum err columns_encode(const struct columns_answer *a, struct buf *out)
+{
+    assert(a->n <= COLUMN_KEYS_MAX);
+    TRY(buf_append_byte(out, (uint8_t)a->n));
+    return buf_append(out, a->masters, a->n * COLUMN_MASTER_SIZE);
+}
+
+enum err columns_decode(struct reader *r, struct columns_answer *out)
+{
+    uint8_t n;
+
+    TRY(reader_u8(r, &n));
+    if (n > COLUMN_KEYS_MAX)
+        return err_set(ERR_INVALID, "more than %d column keys", COLUMN_KEYS_MAX);
+    TRY(reader_bytes(r, (size_t)n * COLUMN_MASTER_SIZE, &out->masters));
+    out->n = n;
     return reader_end(r);
 }
 

@@ -26,6 +26,8 @@
  *                   gets: header (blob)
  *     FRAME_INTAKE_KEY asks: nothing
  *                   gets: persistent[1] | intake key[32]
+ *     FRAME_COLUMN_KEYS asks: nothing
+ *                   gets: n[1] | master keys[32 * n], the active one last
  *
  * A blob is a length in four bytes and that many bytes. Two sockets exist: the control socket
  * between the front and the guardian carries FRAME_CONFIG (once) and FRAME_SPAWN, whose replies
@@ -49,6 +51,7 @@ enum frame_type {
     FRAME_OPEN = 18,
     FRAME_REWRAP = 19,
     FRAME_INTAKE_KEY = 20,
+    FRAME_COLUMN_KEYS = 21,
 };
 
 enum {
@@ -108,7 +111,7 @@ struct keeper_settings {
     char log_name[NOTE_NAME_MAX + 1];
     char state_file[KEEPER_PATH_MAX];
     char user[USER_NAME_MAX];
-    bool intake_only, require_mlock, admin;
+    bool intake_only, require_mlock, admin, columns;
     uint32_t read_session_s, opens_per_second;
 };
 MUST_USE enum err settings_encode(const struct keeper_config *config,
@@ -134,6 +137,13 @@ struct intake_answer { /* points into the packet */
 };
 MUST_USE enum err intake_encode(const struct intake_answer *a, struct buf *out);
 MUST_USE enum err intake_decode(struct reader *r, struct intake_answer *out);
+
+struct columns_answer { /* points into the packet */
+    const uint8_t *masters;
+    size_t n;
+};
+MUST_USE enum err columns_encode(const struct columns_answer *a, struct buf *out);
+MUST_USE enum err columns_decode(struct reader *r, struct columns_answer *out);
 
 MUST_USE enum err open_encode(const struct keeper_opening *o, struct buf *out);
 MUST_USE enum err open_decode(const void *body, size_t len, struct keeper_opening *out);

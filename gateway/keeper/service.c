@@ -83,6 +83,17 @@ static enum err handle_intake_key(struct service *s, const struct frame *f, stru
                          &a->body);
 }
 
+static enum err handle_columns(struct service *s, const struct frame *f, struct answer *a)
+{
+    assert(f->len == 0); /* the table's limit */
+    if (!s->settings.columns)
+        return err_set(ERR_UNAVAILABLE, "this keeper holds no column keys");
+    return columns_encode(
+        &(struct columns_answer){.masters = s->columns.n > 0 ? s->columns.bytes->bytes : NULL,
+                                 .n = s->columns.n},
+        &a->body);
+}
+
 /* The permit table: what is not here cannot be asked. */
 static const struct permit {
     uint8_t type;
@@ -95,6 +106,7 @@ static const struct permit {
     {FRAME_OPEN, true, OPEN_BODY_MAX, handle_open},
     {FRAME_REWRAP, true, REWRAP_BODY_MAX, handle_rewrap},
     {FRAME_INTAKE_KEY, false, 0, handle_intake_key},
+    {FRAME_COLUMN_KEYS, false, 0, handle_columns},
 };
 
 static enum err dispatch(struct service *s, const struct frame *f, struct answer *a)
@@ -187,6 +199,8 @@ static enum err load_into(const struct keeper_settings *settings, struct service
     if (!settings->intake_only)
         TRY(identities_load(settings->keys_dir, s->identities, &s->n_identities));
     TRY(intake_key_load(settings->keys_dir, &s->intake_key, &s->intake_persistent));
+    if (settings->columns)
+        TRY(column_masters_load(settings->keys_dir, &s->columns));
     TRY(state_open(settings->state_file, &s->signer.verifier, &s->state));
     for (size_t i = 0; i < s->n_identities; i++)
         TRY(self_test(&s->identities[i]));
@@ -212,6 +226,7 @@ void service_clear(struct service *s)
             secret_free(s->identities[i].secret);
     }
     secret_free(s->intake_key);
+    secret_free(s->columns.bytes);
     note_signer_clear(&s->signer);
     state_close(&s->state);
     sodium_memzero(s, sizeof(*s));

@@ -3,7 +3,7 @@
  *     service_load -> sandbox_enter -> FRAME_READY -> { packet -> service_answer -> reply }
  * until the socket ends
  *
- * The rooms: keys.c (identities, log key, intake key), state.c (what was signed), sign.c,
+ * The rooms: keys.c (identities, log key, intake key), column_keys.c, state.c (what was signed), sign.c,
  * warrant.c (a receipt as a permission), open.c, service.c (permit table, loop), guardian.c
  * (starts it, and starts it again).
  */
@@ -58,6 +58,11 @@ struct limiter { /* a bucket of thousandths of a permission, one second deep */
     int64_t filled_ms;
 };
 
+struct column_masters {
+    struct secret *bytes; /* n of COLUMN_MASTER_SIZE, the active one last; NULL: none */
+    size_t n;
+};
+
 struct service {
     struct keeper_settings settings;
     struct note_signer signer;
@@ -65,6 +70,7 @@ struct service {
     size_t n_identities;
     struct secret *intake_key;
     bool intake_persistent; /* it is the file's */
+    struct column_masters columns;
     struct state_file state;
     struct warrant_cache warrants;
     struct limiter limiter;
@@ -79,6 +85,12 @@ MUST_USE enum err identities_load(const char *keys_dir,
 MUST_USE enum err log_key_load(const char *path, const char *log_name, struct note_signer *out);
 /* The file's, or a random one where there is no file. */
 MUST_USE enum err intake_key_load(const char *keys_dir, struct secret **out, bool *persistent);
+
+/* column_keys.c: by number. None is no error here. */
+MUST_USE enum err column_masters_load(const char *keys_dir, struct column_masters *out);
+/* A file of one line: a key of 32 bytes in base64. */
+MUST_USE enum err key_line_read(const char *path, const char *what, struct secret **out);
+MUST_USE enum err key_line_write(const char *path, const struct secret *key);
 
 /* service.c */
 MUST_USE enum err service_load(const struct keeper_settings *settings,

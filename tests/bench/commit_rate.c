@@ -5,6 +5,7 @@
  */
 #include "storage/records.h"
 #include "tests/bench/bench_log.h"
+#include "tests/support/columns.h"
 
 #include <dirent.h>
 #include <pthread.h>
@@ -184,6 +185,7 @@ int main(int argc, char **argv)
     (void)snprintf(path, sizeof(path), "%s/rate.db", argv[1]);
     bench_signer_init(&signer);
     must(db_pool_open(path, true, 8, &pool));
+    columns_for_tests(pool);
     must(ledger_open(pool, &sign, &ledger));
     must(committer_start(pool, ledger, NULL, &committer));
     must(committer_run(committer, &setup));

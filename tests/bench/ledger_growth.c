@@ -12,6 +12,7 @@
  * process.
  */
 #include "tests/bench/bench_log.h"
+#include "tests/support/columns.h"
 
 #include <sys/stat.h>
 
@@ -101,6 +102,7 @@ static void open_log(struct growth *g)
     struct ledger_signer signer = {.sign = bench_sign, .ctx = &g->signer};
 
     must(db_pool_open(g->path, true, 4, &g->pool));
+    columns_for_tests(g->pool);
     must(ledger_open(g->pool, &signer, &g->ledger));
     must(committer_start(g->pool, g->ledger, NULL, &g->committer));
 }

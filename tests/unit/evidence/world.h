@@ -21,6 +21,7 @@
 #include "gateway/evidence/internal.h"
 #include "gateway/evidence/retrieve.h"
 #include "gateway/evidence/upload.h"
+#include "tests/support/columns.h"
 #include "tests/unit/storage/scratch.h"
 
 #include <sodium.h>
@@ -88,6 +89,7 @@ static inline void world_open(struct world *w)
     ok(keeper_start(&w->keeper_config, &w->keeper));
     ok(blob_store_open_fs(w->blob_dir, &w->blobs));
     ok(db_pool_open(w->database, true, 4, &w->db));
+    columns_for_tests(w->db);
     w->signer = (struct ledger_signer){.sign = world_sign, .ctx = w};
     ok(ledger_open(w->db, &w->signer, &w->ledger));
     ok(committer_start(w->db, w->ledger, w->blobs, &w->committer));

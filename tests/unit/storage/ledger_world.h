@@ -7,6 +7,7 @@
 
 #include "crypto/tile.h"
 #include "storage/committer.h"
+#include "tests/support/columns.h"
 #include "tests/unit/storage/scratch.h"
 
 #include <pthread.h>
@@ -126,6 +127,7 @@ static inline enum err world_open_ledger(struct world *w)
     struct ledger_signer signer = {.sign = test_sign, .ctx = w->signer};
 
     ok(db_pool_open(scratch_path(&w->dir, "db"), true, READERS, &w->pool));
+    columns_for_tests(w->pool);
     return ledger_open(w->pool, &signer, &w->ledger);
 }
 

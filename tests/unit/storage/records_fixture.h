@@ -3,6 +3,7 @@
 #define TESTS_UNIT_STORAGE_RECORDS_FIXTURE_H
 
 #include "storage/records.h"
+#include "tests/support/columns.h"
 #include "tests/unit/storage/scratch.h"
 
 static struct scratch dir;
@@ -13,6 +14,7 @@ static inline void open_records(void)
 {
     dir = scratch_new();
     ok(db_pool_open(scratch_path(&dir, "db"), true, 2, &pool));
+    columns_for_tests(pool);
     ok(db_writer(pool, &db));
 }
 
