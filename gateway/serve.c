@@ -33,7 +33,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { TICK_MS = 2000, CONFINE_MAX = 24, FLUSH_WAIT_S = 5 };
+enum { TICK_MS = 2000, CONFINE_MAX = 24, FLUSH_WAIT_S = 5, HOLIDAYS_AHEAD_DAYS = 180 };
 
 struct gateway {
     struct config *config;
@@ -65,6 +65,18 @@ static void warn(void *ctx, const char *name, const char *text)
     log_event(LOG_WARN, "configuration", log_str("name", name), log_str("message", text));
 }
 
+/* Whoever runs the gateway hears half a year before that a list ends. */
+static enum err calendar_open(struct gateway *g)
+{
+    TRY(calendar_load(g->config->deadlines.bank_holidays_file, &g->calendar));
+    int32_t ahead = day_of(clock_now()) + HOLIDAYS_AHEAD_DAYS;
+    for (unsigned n = 0; n < NATION_COUNT; n++) {
+        if (!calendar_knows(&g->calendar, (enum nation)n, ahead))
+            warn(NULL, nation_name((enum nation)n), "the list of bank holidays ends soon");
+    }
+    return ERR_OK;
+}
+
 static enum err settings_read(struct gateway *g, const char *path, bool intake_only)
 {
     TRY(config_load(path, &g->config));
@@ -73,6 +85,7 @@ static enum err settings_read(struct gateway *g, const char *path, bool intake_o
     TRY(setup_new(g->config, &g->setup));
     config_warnings(g->config, warn, NULL);
     TRY(kinds_load(g->config->policy.kinds_file, &g->kinds));
+    TRY(calendar_open(g));
     setup_permissions(g->config);
     return ERR_OK;
 }
@@ -193,6 +206,7 @@ static enum err domain_open(struct gateway *g)
         .blobs = g->blobs,
         .keeper = g->keeper,
         .kinds = &g->kinds,
+        .calendar = &g->calendar,
         .inspectors = g->inspectors,
     };
     size_t removed = 0;

@@ -100,6 +100,9 @@ void setup_auth(const struct setup *s, struct auth_config *out)
 
 void setup_evidence(const struct config *c, struct evidence_config *out)
 {
+    enum nation nation = NATION_ENGLAND_AND_WALES;
+    enum err e = nation_parse(c->deadlines.nation, &nation);
+    assert(e == ERR_OK); /* the setting has no other words */
     *out = (struct evidence_config){
         .inspection = c->policy.inspection,
         .intake_only = c->policy.intake_only,
@@ -118,16 +121,31 @@ void setup_evidence(const struct config *c, struct evidence_config *out)
         .audit_notice_s = c->policy.audit_notice_s,
         .audit_reading_s = c->policy.audit_reading_s,
         .uploads_warm = c->policy.uploads_warm,
+        .report_overdue_s = c->policy.report_overdue_s,
         .quota = {.person_bytes = c->policy.quota_person_bytes,
                   .person_artefacts = c->policy.quota_person_artefacts,
                   .claim_bytes = c->policy.quota_claim_bytes,
                   .claim_artefacts = c->policy.quota_claim_artefacts},
         .inspecting = {.restrict_infected = strcmp(c->inspection.infected, "restrict") == 0,
+                       .keep_locked = strcmp(c->inspection.locked, "wait") == 0,
+                       .password_wait_s = c->inspection.password_wait_s,
+                       .password_tries = c->inspection.password_tries,
                        .interval_tolerance_s = c->inspection.interval_tolerance_s,
                        .interval_shortfall_s = c->inspection.interval_shortfall_s,
                        .retry_s = c->inspection.retry_s,
                        .retry_max_s = c->inspection.retry_max_s,
                        .rescan_recent_s = c->inspection.rescan_recent_s},
+        .deadlines = {.nation = nation,
+                      .aim_s = c->deadlines.report_aim_s,
+                      .contract_days = (unsigned)c->deadlines.contract_days,
+                      .ageing_days = (unsigned)c->deadlines.ageing_days,
+                      .ageing_working = strcmp(c->deadlines.ageing_unit, "working") == 0,
+                      .ended_stages = c->deadlines.ended_stages,
+                      .lease_max_s = c->deadlines.lease_max_s,
+                      .soon_days = (unsigned)c->deadlines.due_soon_days},
+        .keeping = {.grace_s = c->policy.disposal_grace_s,
+                    .backups_kept_s = c->policy.backups_kept_s,
+                    .closed_stage = c->policy.closed_stage},
     };
 }
 

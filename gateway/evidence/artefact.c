@@ -4,6 +4,7 @@
 #include "gateway/evidence/authority.h"
 #include "gateway/evidence/entry.h"
 #include "gateway/evidence/internal.h"
+#include "gateway/evidence/report.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,24 @@ static bool may_read_claim(struct db *db, const struct principal *p, const struc
 static bool is_staff(enum role r)
 {
     return r != ROLE_CLAIMANT && r != ROLE_REPRESENTATIVE && r != ROLE_HEALTH_PROFESSIONAL;
+}
+
+static enum err found_if(enum err e, bool *found)
+{
+    *found = e == ERR_OK;
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* What staff decided is staff's to see; that it is gone is everybody's. */
+static enum err keeping_fill(struct db *db, struct artefact_view *v)
+{
+    const struct uuid *id = &v->record.id;
+    if (v->staff || v->record.status == ARTEFACT_DISPOSED)
+        TRY(found_if(disposal_find(db, id, &v->disposal), &v->disposing));
+    if (!v->staff)
+        return ERR_OK;
+    TRY(found_if(restriction_find(db, id, &v->restriction), &v->hidden));
+    return found_if(hold_find(db, id, &v->hold), &v->held);
 }
 
 /* Only links to claims the caller may read are shown, and what staff wrote about them to staff:
@@ -41,9 +60,20 @@ static enum err view_fill(struct db *db, const struct principal *p, enum role ro
     v->n_links = kept;
     if (!sent_to_shown && !v->mine && kept > 0)
         v->record.claim = v->links[0].claim;
-    enum err found = inspection_find(db, &v->record.id, &v->inspection);
-    v->inspected = found == ERR_OK;
-    return found == ERR_NOT_FOUND ? ERR_OK : found;
+    if (!sent_to_shown && v->mine)
+        TRY(report_claim_hide(db, &v->record));
+    v->staff = is_staff(role);
+    if (v->staff)
+        TRY(waiting_times(db, &v->record.id, &v->times));
+    TRY(keeping_fill(db, v));
+    return found_if(inspection_find(db, &v->record.id, &v->inspection), &v->inspected);
+}
+
+enum err artefact_view_in(struct db *db, const struct principal *p,
+                          const struct artefact_access *access, struct artefact_view *out)
+{
+    out->record = access->artefact;
+    return view_fill(db, p, access->role, out);
 }
 
 static enum err reach(struct db *db, const struct principal *p, const struct uuid *id,
@@ -60,7 +90,8 @@ enum err artefact_get(struct evidence *ev, const struct principal *p, const stru
     TRY(db_read_begin(ev->parts.db, &db));
     TRY(reach(db, p, id, ACTION_ARTEFACT_READ, &access));
     out->record = access.artefact;
-    return view_fill(db, p, access.role, out);
+    TRY(view_fill(db, p, access.role, out));
+    return out->staff ? waiting_aim(ev, db, &access.artefact, &out->times) : ERR_OK;
 }
 
 /* A receipt names who sent what to which claim, and cannot be shown in part. Besides the sender
@@ -74,6 +105,8 @@ static bool may_hold_receipt(struct db *db, const struct principal *p,
                     strcmp(a->uploader_role, role_name(ROLE_REPRESENTATIVE)) == 0;
     if (person_is(&a->uploader, p))
         return true;
+    if (uuid_is_nil(&a->claim))
+        return is_staff(access->role);
     return (is_staff(access->role) || own_side) && may_read_claim(db, p, &a->claim);
 }
 
@@ -86,8 +119,12 @@ enum err artefact_receipt(struct evidence *ev, const struct principal *p, const 
     TRY(reach(db, p, id, ACTION_ARTEFACT_READ, &access));
     if (!may_hold_receipt(db, p, &access))
         return refuse(REFUSAL_NOT_PERMITTED);
-    return evidence_unsigned(
-        ledger_receipt_cosigned(ev->parts.ledger, access.artefact.ledger_index, out));
+    enum err e = ledger_receipt_cosigned(ev->parts.ledger, access.artefact.ledger_index, out);
+    if (e == ERR_EXPIRED)
+        return refuse_because(REFUSAL_NOT_AVAILABLE,
+                              "what this receipt tells was erased; one that somebody kept "
+                              "goes on verifying");
+    return evidence_unsigned(e);
 }
 
 /* Senders who only know the claim's id see what they sent themselves, and nothing else. */
@@ -170,6 +207,7 @@ static enum err link_apply(struct commit_tx *tx, void *ctx)
     struct link_record link = {
         .artefact = act->artefact, .claim = act->claim, .created_at = clock_now()};
     link.by = person_of(act->p);
+    TRY(report_linked(db, &act->artefact, &act->claim));
     (void)snprintf(link.reason, sizeof(link.reason), "%s", act->reason);
     enum err made = link_insert(db, &link);
     if (made == ERR_EXISTS)

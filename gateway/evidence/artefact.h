@@ -4,6 +4,8 @@
 #define GATEWAY_EVIDENCE_ARTEFACT_H
 
 #include "gateway/evidence/replay.h"
+#include "gateway/evidence/waiting.h"
+#include "storage/record_keeping.h"
 
 struct artefact_view {
     struct artefact_record record;
@@ -12,9 +14,20 @@ struct artefact_view {
     size_t n_links;
     bool inspected;
     struct inspection_record inspection; /* the newest */
+    bool staff; /* the caller sees who decided what about it, and why */
+    struct artefact_times times; /* staff's: when it could be considered, and was */
+    bool hidden, held, disposing;
+    struct restriction_record restriction; /* staff's; `hidden` */
+    struct hold_record hold;
+    struct disposal_record disposal; /* under way, or what is left of it */
 };
 MUST_USE enum err artefact_get(struct evidence *ev, const struct principal *p,
                                const struct uuid *id, struct artefact_view *out);
+/* For who has asked already, in a transaction of theirs: the view of what `access` says. */
+struct artefact_access;
+MUST_USE enum err artefact_view_in(struct db *db, const struct principal *p,
+                                   const struct artefact_access *access,
+                                   struct artefact_view *out);
 struct artefact_query {
     const char *kind; /* NULL: any */
     bool by_status;

@@ -10,6 +10,7 @@
 #define GATEWAY_EVIDENCE_EVIDENCE_H
 
 #include "gateway/auth/permission.h"
+#include "gateway/evidence/deadline.h"
 #include "gateway/evidence/kinds.h"
 #include "gateway/evidence/refusal.h"
 #include "gateway/keeper/keeper.h"
@@ -22,10 +23,18 @@ struct quota_limits { /* quota.h; 0: none */
 
 struct inspection_policy {
     bool restrict_infected;        /* what is infected is kept, sealed and restricted */
+    bool keep_locked;              /* a PDF with a password is kept and waits for it (unlock.h) */
+    unsigned password_wait_s, password_tries;
     unsigned interval_tolerance_s; /* a recording may be longer than its stated times by this */
     unsigned interval_shortfall_s; /* or shorter by this */
     unsigned retry_s, retry_max_s; /* after which what could not be inspected is tried again */
     unsigned rescan_recent_s;      /* on new signatures: what came in so lately, again */
+};
+
+struct keeping_policy {
+    unsigned grace_s;        /* from the approval of a disposal to its doing */
+    unsigned backups_kept_s; /* the oldest backup that anybody keeps */
+    const char *closed_stage; /* a claim's, at which live interest in it ends */
 };
 
 struct evidence_config {
@@ -47,8 +56,11 @@ struct evidence_config {
     unsigned upload_records_per_person; /* those included that have ended */
     unsigned audit_notice_s, audit_reading_s; /* sample.h */
     unsigned uploads_warm; /* unfinished ones that go on without being read back */
+    unsigned report_overdue_s; /* a medical report that waits for its claim longer is overdue */
     struct quota_limits quota;
     struct inspection_policy inspecting;
+    struct deadline_policy deadlines;
+    struct keeping_policy keeping;
 };
 
 struct evidence; /* opaque beyond gateway/evidence/ */
@@ -61,6 +73,7 @@ struct evidence_parts {
     struct blob_store *blobs;
     struct keeper *keeper;
     const struct kinds *kinds; /* borrowed for the life */
+    const struct calendar *calendar; /* the same; NULL: only weekends are known */
     struct inspectors *inspectors; /* NULL: nothing is inspected here */
 };
 /* Borrows the parts. Closes the read sessions that a crash left open (their entries say so). */

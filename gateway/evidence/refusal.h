@@ -26,6 +26,7 @@
       "The selected file must be of another type")                                             \
     X(REFUSAL_PASSWORD_PROTECTED, "password-protected",                                        \
       "The selected file is password protected")                                               \
+    X(REFUSAL_WRONG_PASSWORD, "wrong-password", "The password does not open the file")         \
     X(REFUSAL_CONTAINS_VIRUS, "contains-virus", "The selected file contains a virus")          \
     X(REFUSAL_UNREADABLE_FILE, "unreadable-file", "The selected file could not be read")       \
     X(REFUSAL_RECORDING_OPTED_OUT, "recording-opted-out",                                      \
@@ -48,6 +49,8 @@
       "An upload that was put together from parts takes no more bytes")                        \
     X(REFUSAL_UPLOAD_LOCKED, "upload-locked",                                                  \
       "A newer request has taken this upload over")                                            \
+    X(REFUSAL_REQUEST_CLOSED, "request-closed", "This request has been answered or withdrawn") \
+    X(REFUSAL_CLAIM_LEASED, "claim-leased", "A colleague keeps this claim at present")         \
     X(REFUSAL_INTAKE_ONLY, "intake-only",                                                      \
       "This service takes evidence in and gives nothing out")
 

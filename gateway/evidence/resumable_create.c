@@ -26,7 +26,8 @@ static enum err key_fingerprint(const struct resumable_request *rq, const char *
                            &u->recording_stopped_at,
                            &u->length,
                            rq->metadata,
-                           concat};
+                           concat,
+                           &u->request};
     const size_t lens[] = {sizeof(what),
                            sizeof(u->claim),
                            strlen(u->kind) + 1,
@@ -35,7 +36,8 @@ static enum err key_fingerprint(const struct resumable_request *rq, const char *
                            sizeof(u->recording_stopped_at),
                            sizeof(u->length),
                            strlen(rq->metadata) + 1,
-                           strlen(concat) + 1};
+                           strlen(concat) + 1,
+                           u->has_request ? sizeof(u->request) : 0};
     return sha256_parts(parts, lens, ARRAY_LEN(parts), out);
 }
 

@@ -50,6 +50,10 @@ static enum err describe(const struct upload_request *rq, struct buf *out)
         uuid_format(&rq->assessment, id);
         json_put_text(to, "assessment", id);
     }
+    if (rq->has_request) {
+        uuid_format(&rq->request, id);
+        json_put_text(to, "request", id);
+    }
     put_times(to, rq);
     TRY(json_text(to, &text, &len));
     return buf_append(out, text, len);
@@ -63,6 +67,14 @@ static enum err read_texts(struct json_in *in, struct upload_request *rq)
                      sizeof(rq->description)));
     return json_in_text(in, "media_type", JSON_OPTIONAL, rq->media_type,
                         sizeof(rq->media_type));
+}
+
+static enum err read_request(struct json_in *in, struct upload_request *rq)
+{
+    char id[UUID_TEXT_SIZE];
+    TRY(json_in_text(in, "request", JSON_OPTIONAL, id, sizeof(id)));
+    rq->has_request = id[0] != 0;
+    return rq->has_request ? uuid_parse(id, &rq->request) : ERR_OK;
 }
 
 static enum err read_coded(struct json_in *in, struct upload_request *rq)
@@ -90,6 +102,7 @@ static enum err description_read(const struct buf *text, struct upload_request *
     TRY(json_in_object(&in, from, "upload"));
     TRY(read_texts(&in, rq));
     TRY(read_coded(&in, rq));
+    TRY(read_request(&in, rq));
     return json_in_done(&in);
 }
 

@@ -12,6 +12,7 @@
 #include "gateway/evidence/internal.h"
 #include "gateway/evidence/opener.h"
 #include "gateway/evidence/session.h"
+#include "gateway/evidence/waiting.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct retrieval {
     struct principal principal;
     enum purpose stated;
     struct artefact_access access;
+    struct uuid bundle; /* nil: none */
     struct session *session;
     struct blob_reader *blob;
     struct opener *opener;
@@ -75,6 +77,12 @@ enum err retrieve_prepare(struct evidence *ev, const struct principal *p, const 
     return ERR_OK;
 }
 
+void retrieve_bundled(struct retrieval *r, const struct uuid *bundle)
+{
+    assert(!r->session);
+    r->bundle = *bundle;
+}
+
 /* --- opening a read session --------------------------------------------------------------- */
 
 struct open_act {
@@ -102,10 +110,12 @@ static enum err open_apply(struct commit_tx *tx, void *ctx)
     uuid_format(&record->id, id);
     json_put_text(entry, "session", id);
     json_put_text(entry, "purpose", record->purpose);
+    entry_bundle(entry, &r->bundle);
     json_put_text(entry, "status", artefact_status_name(access.artefact.status));
     struct ledger_ref ref;
     TRY(entry_append_linked(tx, entry, &access.artefact, &ref));
     record->ledger_index = ref.index;
+    TRY(waiting_opened(commit_db(tx), &record->artefact, access.role));
     return read_session_insert(commit_db(tx), record);
 }
 
@@ -152,6 +162,10 @@ static enum err session_ask(struct retrieval *r, const struct person *me, struct
                             bool *fresh)
 {
     const struct artefact_access *a = &r->access;
+    *fresh = true;
+    if (!uuid_is_nil(&r->bundle))
+        return session_hold_bundled(r->ev->sessions, me, a->role, &a->artefact.id, a->purpose,
+                                    &r->bundle, out);
     return session_hold(r->ev->sessions, me, a->role, &a->artefact.id, a->purpose,
                         clock_steady_ms(), out, fresh);
 }

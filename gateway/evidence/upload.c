@@ -5,6 +5,7 @@
 
 #include "gateway/evidence/denial.h"
 #include "gateway/evidence/entry.h"
+#include "gateway/evidence/report_internal.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@ static void artefact_classify(struct upload *u)
     const struct upload_request *rq = &u->rq;
     memcpy(a->kind, u->kind->name, sizeof(a->kind));
     memcpy(a->description, rq->description, sizeof(a->description));
-    a->harmful = u->kind->harmful;
+    a->harmful = u->kind->harmful || u->report;
     a->assessment = rq->assessment;
     a->recording_started_at = rq->recording_started_at;
     a->recording_stopped_at = rq->recording_stopped_at;
@@ -89,6 +90,7 @@ static enum err checks_at_start(struct upload *u)
         return ERR_OK; /* the first answer stands, whatever has become of it */
     if (u->kind && recording_is_told(u))
         TRY(upload_check_recording(u, db, &verdict));
+    TRY(upload_check_request(u, db));
     u->room_at = ROOM_EVERY;
     TRY(upload_check_quota(u, db, stated_size(u)));
     return upload_check_room(u->ev, u->rq.length);
@@ -112,7 +114,7 @@ static void note_refused(struct upload *u, enum refusal why)
     if (!uuid_is_nil(&u->session))
         entry_upload(entry, &u->session);
     json_put_text_if(entry, "kind", u->kind ? u->kind->name : "");
-    json_put_bool(entry, "harmful", u->kind ? u->kind->harmful : true);
+    json_put_bool(entry, "harmful", u->kind && !u->report ? u->kind->harmful : true);
     if (u->finished) {
         json_put_int(entry, "size", (json_int_t)u->sealed.size);
         entry_hex(entry, "sha256", u->sealed.sha256);
@@ -140,7 +142,7 @@ static bool maybe_harmful(const struct upload *u)
 {
     const struct kinds *kinds = u->ev->parts.kinds;
     if (u->kind)
-        return u->kind->harmful;
+        return u->kind->harmful || u->report;
     for (size_t i = 0; i < kinds->n; i++) {
         if (kinds->rows[i].harmful && (kinds->rows[i].roles & u->principal.roles))
             return true;
@@ -188,7 +190,7 @@ static enum err upload_make(struct evidence *ev, const struct principal *p,
     u->quota_left = UINT64_MAX;
     buf_init(&u->header, AGE_HEADER_MAX);
     *out = u;
-    return ERR_OK;
+    return rq->report ? report_said_new(&u->report) : ERR_OK;
 }
 
 static enum err share_admit(struct upload *u)
@@ -227,6 +229,7 @@ static enum err checks_of_evidence(struct upload *u, struct db *db)
     enum recording_verdict verdict;
     TRY(upload_check_kind(u));
     TRY(upload_check_recording_times(u));
+    TRY(upload_check_request(u, db));
     return upload_check_recording(u, db, &verdict);
 }
 
@@ -338,6 +341,7 @@ static enum err describe_checked(struct upload *u)
         return ERR_OK;
     TRY(upload_check_known_type(u));
     TRY(db_read_begin(u->ev->parts.db, &db));
+    TRY(upload_check_request(u, db));
     return upload_check_recording(u, db, &verdict);
 }
 
@@ -349,6 +353,8 @@ enum err upload_describe(struct upload *u, const struct upload_request *later)
     memcpy(u->rq.description, later->description, sizeof(u->rq.description));
     u->rq.has_assessment = later->has_assessment;
     u->rq.assessment = later->assessment;
+    u->rq.has_request = later->has_request;
+    u->rq.request = later->request;
     u->rq.recording_started_at = later->recording_started_at;
     u->rq.recording_stopped_at = later->recording_stopped_at;
     enum err e = describe_checked(u);
@@ -404,7 +410,8 @@ enum err upload_finish(struct upload *u, struct upload_result *out)
         return refusal_receipt(u, upload_refused(u, e), out);
     u->told = true;
     buf_init(&out->receipt, RECEIPT_MAX);
-    return evidence_receipt(u->ev, out->artefact.ledger_index, &out->receipt);
+    TRY(evidence_receipt(u->ev, out->artefact.ledger_index, &out->receipt));
+    return upload_result_refused(u->ev, out);
 }
 
 void upload_free(struct upload *u)
@@ -423,6 +430,7 @@ void upload_free(struct upload *u)
         share_give(u->ev->upload_shares, &u->share);
     if (u->counted)
         atomic_fetch_sub(&u->ev->uploads_now, 1);
+    report_said_free(u->report);
     buf_clear(&u->header);
     free(u);
 }

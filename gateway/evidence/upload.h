@@ -29,11 +29,14 @@ struct upload_request {
     uint8_t digest[32]; /* SHA-256, as stated; may also be set before upload_finish (trailer) */
     bool has_assessment;
     struct uuid assessment;
+    bool has_request; /* this is what was asked for (asking.h) */
+    struct uuid request;
     int64_t recording_started_at, recording_stopped_at; /* 0: not stated */
     char idempotency_key[IDEMPOTENCY_KEY_MAX + 1];      /* "" for none */
     /* Kind, description and the recording's members may follow the bytes: upload_describe.
      * Those that are stated already are checked at the beginning as far as they go. */
     bool described_later;
+    bool report; /* a medical report: report.h sets it */
 };
 struct upload_result {
     struct artefact_record artefact;
@@ -41,6 +44,8 @@ struct upload_result {
     bool duplicate; /* the same bytes were there: `artefact` is that one, nothing new stored */
     bool others;        /* duplicate: somebody else had sent it ... */
     int64_t linked_at;  /* ... and since when it stands on the claim */
+    bool linked;        /* a medical report: to some claim */
+    int64_t awaits_until; /* stored, and waits for its password until then (unlock.h); or 0 */
     struct buf receipt; /* cleared by the caller; of a duplicate: of its own entry */
 };
 
@@ -54,7 +59,8 @@ void upload_expect_digest(struct upload *u, const uint8_t sha256[32]);
 /* What a form says behind its files; before upload_finish, and only once. Kind, assessment and
  * the recording's times are checked as upload_begin would have. */
 MUST_USE enum err upload_describe(struct upload *u, const struct upload_request *later);
-/* After REFUSAL_CONTAINS_VIRUS `out->receipt` is of the entry of the refusal, if it has one. */
+/* REFUSAL_PASSWORD_PROTECTED with out->awaits_until: it is stored all the same, with its receipt.
+ * After REFUSAL_CONTAINS_VIRUS `out->receipt` is of the entry of the refusal, if it has one. */
 MUST_USE enum err upload_finish(struct upload *u, struct upload_result *out);
 void upload_free(struct upload *u);
 DEFINE_AUTO(struct upload, upload_free);

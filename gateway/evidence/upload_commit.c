@@ -5,6 +5,8 @@
 #include "gateway/base/clock.h"
 #include "gateway/evidence/entry.h"
 #include "gateway/evidence/quota.h"
+#include "gateway/evidence/unlock.h"
+#include "gateway/evidence/report_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -64,7 +66,7 @@ enum err upload_key_check(struct upload *u, struct db *db)
     return ERR_OK;
 }
 
-/* Same claim, kind, recording and bytes: the same request. */
+/* Same claim, kind, recording, report and bytes: the same request. */
 static enum err fingerprint(const struct upload *u, uint8_t out[32])
 {
     const void *parts[] = {"upload",
@@ -73,14 +75,18 @@ static enum err fingerprint(const struct upload *u, uint8_t out[32])
                            &u->rq.assessment,
                            &u->rq.recording_started_at,
                            &u->rq.recording_stopped_at,
-                           u->sealed.sha256};
+                           u->sealed.sha256,
+                           u->report ? u->report->print : NULL,
+                           &u->rq.request};
     const size_t lens[] = {6,
                            sizeof(u->rq.claim),
                            strlen(u->rq.kind) + 1,
                            sizeof(u->rq.assessment),
                            sizeof(u->rq.recording_started_at),
                            sizeof(u->rq.recording_stopped_at),
-                           32};
+                           32,
+                           u->report ? sizeof(u->report->print) : 0,
+                           u->rq.has_request ? sizeof(u->rq.request) : 0};
     return sha256_parts(parts, lens, ARRAY_LEN(parts), out);
 }
 
@@ -94,6 +100,13 @@ static void result_of_duplicate(const struct upload *u, struct upload_result *ou
     out->linked_at = u->duplicate.linked_at;
 }
 
+/* Linked by now, perhaps; to which claim is not told. */
+static enum err report_again(struct db *db, struct upload_result *out)
+{
+    TRY(report_is_linked(db, &out->artefact.id, &out->linked));
+    return report_claim_hide(db, &out->artefact);
+}
+
 enum err upload_answer_again(struct upload *u, struct upload_result *out)
 {
     uint8_t print[32];
@@ -103,8 +116,11 @@ enum err upload_answer_again(struct upload *u, struct upload_result *out)
     AUTO(db_read_end) struct db *db = NULL;
     TRY(db_read_begin(u->ev->parts.db, &db));
     out->repeated = true;
-    if (!u->known_duplicate)
-        return artefact_find(db, &u->known_artefact, &out->artefact);
+    if (!u->known_duplicate) {
+        TRY(artefact_find(db, &u->known_artefact, &out->artefact));
+        return u->report ? report_again(db, out) : ERR_OK;
+    }
+    out->linked = u->report != NULL;
     TRY(duplicate_again(db, &u->principal, &u->known_artefact, &u->rq.claim, &u->duplicate));
     u->duplicate.entry = u->known_entry;
     result_of_duplicate(u, out);
@@ -142,6 +158,8 @@ static enum err upload_log(struct upload *u, struct commit_tx *tx)
         uuid_format(&u->rq.assessment, id);
         json_put_text(entry, "assessment", id);
     }
+    if (u->report)
+        TRY(report_entry(u, commit_db(tx), entry));
     inspecting_entry(u, entry);
     if (!uuid_is_nil(&u->session))
         entry_upload(entry, &u->session);
@@ -179,7 +197,9 @@ static enum err store_new(struct upload *u, struct commit_tx *tx)
     TRY(inspecting_store(u, db));
     struct link_record link = {
         .artefact = a->id, .claim = a->claim, .by = a->uploader, .created_at = a->received_at};
-    return link_insert(db, &link);
+    if (!uuid_is_nil(&a->claim))
+        TRY(link_insert(db, &link));
+    return u->report ? report_store(u, tx) : ERR_OK;
 }
 
 static enum err upload_apply(struct commit_tx *tx, void *ctx)
@@ -198,9 +218,11 @@ static enum err upload_apply(struct commit_tx *tx, void *ctx)
     if (u->is_duplicate) {
         TRY(duplicate_log(tx, &u->principal, u->role, &u->session, &u->duplicate));
         u->artefact = u->duplicate.artefact;
+        TRY(unlock_wait(&u->ev->config, db, &u->artefact));
     } else {
         TRY(store_new(u, tx));
     }
+    TRY(upload_fulfil_request(u, tx));
     TRY(key_remember(u, db));
     return u->also ? u->also(tx, u, u->also_ctx) : ERR_OK;
 }
@@ -236,6 +258,7 @@ enum err upload_store(struct upload *u, struct upload_result *out)
     TRY(blob_flush(u->blob));
     TRY(evidence_commit(u->ev, upload_apply, u, u->blob));
     *out = (struct upload_result){.artefact = u->artefact};
+    out->linked = u->report && (u->report->linked || u->is_duplicate);
     if (u->is_duplicate) {
         result_of_duplicate(u, out);
         enum err e = blob_remove(u->ev->parts.blobs, &blob);
@@ -243,4 +266,19 @@ enum err upload_store(struct upload *u, struct upload_result *out)
     }
     atomic_fetch_add(&u->ev->uploads_accepted, 1);
     return ERR_OK;
+}
+
+enum err upload_result_refused(struct evidence *ev, struct upload_result *out)
+{
+    AUTO(db_read_end) struct db *db = NULL;
+    struct password_wait w;
+    if (!unlock_awaited(&out->artefact))
+        return ERR_OK;
+    TRY(db_read_begin(ev->parts.db, &db));
+    enum err found = password_wait_find(db, &out->artefact.id, &w);
+    if (found == ERR_NOT_FOUND)
+        return ERR_OK; /* it came meanwhile */
+    TRY(found);
+    out->awaits_until = w.expires_at;
+    return refuse(REFUSAL_PASSWORD_PROTECTED);
 }

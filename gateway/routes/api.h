@@ -80,11 +80,20 @@ void api_page_next(struct http_exchange *x, json_t *body, const struct uuid *las
 
 extern const struct api_creation CLAIM_CREATE, ARTEFACT_LINK_MAKE, ASSESSMENT_CREATE,
     CHOICE_EVENT, CONSENT_CREATE, VIEW_RELEASE;
-extern const struct api_call CLAIM_CHANGE, CLAIM_GET, CLAIM_LIST, CLAIM_HISTORY;
+extern const struct api_call CLAIM_BUNDLE, CLAIM_CHANGE, CLAIM_GET, CLAIM_LIST, CLAIM_HISTORY;
 extern const struct api_call ARTEFACT_LIST, ARTEFACT_GET, ARTEFACT_RECEIPT,
-    ARTEFACT_LINK_REMOVE, ARTEFACT_CONTENT, ARTEFACT_VIEW, ARTEFACT_WAVEFORM;
+    ARTEFACT_LINK_REMOVE, ARTEFACT_CONTENT, ARTEFACT_VIEW, ARTEFACT_WAVEFORM, ARTEFACT_UNLOCK;
 extern const struct api_call ASSESSMENT_GET, CONSENT_LIST;
+extern const struct api_creation ARTEFACT_RESTRICT, DISPOSAL_PROPOSE, DISPOSAL_APPROVE;
+extern const struct api_call ARTEFACT_UNRESTRICT, HOLD_PLACE, HOLD_LIFT, DISPOSAL_CANCEL,
+    DISPOSAL_GET;
 extern const struct api_call LOG_PROOF, LOG_TILE;
+extern const struct api_call AUDIT_EVENTS, SAMPLE_LIST, SAMPLE_GET, SAMPLE_POPULATION;
+extern const struct api_creation SAMPLE_DRAW, HARM_RELEASE, HARM_REVOKE;
+
+extern const struct api_creation REQUEST_MAKE;
+extern const struct api_call REQUEST_CHANGE, REQUEST_WITHDRAW, REQUEST_LIST, LEASE_TAKE,
+    LEASE_RELEASE;
 
 /* An upload, as its Content-Type says: streamed, so it has functions of its own (intake.h). */
 void intake_begin(struct http_exchange *x);
@@ -92,7 +101,21 @@ void intake_piece(struct http_exchange *x, const void *data, size_t len);
 void intake_finish(struct http_exchange *x);
 void intake_done(struct http_exchange *x);
 
+extern const struct api_creation UNLINKED_LINK;
+extern const struct api_call UNLINKED_LIST, ARTEFACT_PRINT;
+/* A medical report, streamed likewise: a form, a PDF, and the same as FHIR has it. */
+void report_intake_begin(struct http_exchange *x);
+void report_intake_piece(struct http_exchange *x, const void *data, size_t len);
+void report_intake_finish(struct http_exchange *x);
+void report_intake_done(struct http_exchange *x);
+void fhir_create_begin(struct http_exchange *x);
+void fhir_create_piece(struct http_exchange *x, const void *data, size_t len);
+void fhir_create_finish(struct http_exchange *x);
+void fhir_create_done(struct http_exchange *x);
+void fhir_read_handle(struct http_exchange *x);
+
 /* Without a caller. */
+void fhir_metadata_handle(struct http_exchange *x);
 void log_checkpoint_handle(struct http_exchange *x);
 void problem_page_handle(struct http_exchange *x);
 

@@ -80,6 +80,14 @@ static enum err assessment_set(struct upload_request *rq, const char *value)
     return ERR_OK;
 }
 
+static enum err request_set(struct upload_request *rq, const char *value)
+{
+    if (uuid_parse(value, &rq->request) != ERR_OK)
+        return refuse_because(REFUSAL_INVALID_REQUEST, "this claim has no such request");
+    rq->has_request = true;
+    return ERR_OK;
+}
+
 static enum err started_set(struct upload_request *rq, const char *value)
 {
     return time_parse(value, &rq->recording_started_at);
@@ -99,6 +107,7 @@ static const struct member {
     {"assessment", assessment_set},
     {"recording_started_at", started_set},
     {"recording_stopped_at", stopped_set},
+    {"request", request_set},
 };
 _Static_assert(ARRAY_LEN(MEMBERS) == INTAKE_MEMBERS, "each has its bit");
 
@@ -166,6 +175,24 @@ enum err intake_coding_check(const struct http_exchange *x)
     return ERR_OK;
 }
 
+/* Repr-Digest is of the representation, Content-Digest of this message's content: here they are
+ * the same bytes. */
+enum err intake_digest(const char *value, struct upload_request *rq)
+{
+    bool present = false;
+    uint8_t sha256[32];
+    if (!value)
+        return ERR_OK;
+    TRY(field_digest_parse(value, &present, sha256));
+    if (!present)
+        return ERR_OK;
+    if (rq->has_digest && memcmp(rq->digest, sha256, sizeof(sha256)) != 0)
+        return refuse(REFUSAL_DIGEST_MISMATCH);
+    rq->has_digest = true;
+    memcpy(rq->digest, sha256, sizeof(sha256));
+    return ERR_OK;
+}
+
 /* --- the answer --------------------------------------------------------------------------- */
 
 json_t *intake_refused(const struct upload_result *result)
@@ -174,6 +201,10 @@ json_t *intake_refused(const struct upload_result *result)
         return NULL;
     json_t *more = json_object();
     json_put_text(more, "receipt", buf_text(&result->receipt));
+    if (result->awaits_until != 0) {
+        json_put(more, "artefact", view_upload(result));
+        json_put(more, "password", view_awaited(&result->artefact.id, result->awaits_until));
+    }
     return more;
 }
 

@@ -15,9 +15,9 @@ struct intake {
 extern const struct intake INTAKE_RAW;  /* put.c: the body is the file */
 extern const struct intake INTAKE_FORM; /* form.c: multipart/form-data */
 
-/* kind, description, assessment, recording_started_at, recording_stopped_at: the same in a
- * query and in a form. */
-enum { INTAKE_MEMBERS = 5 };
+/* kind, description, assessment, recording_started_at, recording_stopped_at, request: the same
+ * in a query and in a form. */
+enum { INTAKE_MEMBERS = 6 };
 /* Its number, or -1. */
 int intake_member_find(const char *name);
 MUST_USE enum err intake_member_set(struct upload_request *rq, int member, const char *value);
@@ -31,8 +31,13 @@ MUST_USE enum err intake_site_check(const struct http_exchange *x, const struct 
 /* REFUSAL_TYPE_NOT_ALLOWED for a Content-Encoding. */
 MUST_USE enum err intake_coding_check(const struct http_exchange *x);
 
+/* What a digest field states, into rq: REFUSAL_DIGEST_MISMATCH where another stated otherwise.
+ * NULL is fine. */
+MUST_USE enum err intake_digest(const char *value, struct upload_request *rq);
+
 /* The body of the answer to one accepted file: a new reference. */
-/* {"receipt"}: of a refusal that is an entry of its own; NULL for others. */
+/* {"receipt"}: of a refusal that is an entry of its own; of one that waits for its password also
+ * {"artefact", "password"}; NULL for others. */
 json_t *intake_refused(const struct upload_result *result);
 json_t *intake_created(const struct upload_result *result);
 /* 201, Location and Repr-Digest; steals body. */

@@ -29,16 +29,6 @@ static enum err filetype_set(struct resumable_request *rq, const char *value)
     return field_media_type(value, rq->upload.media_type, sizeof(rq->upload.media_type));
 }
 
-/* Kept with the metadata; of the evidence itself it says nothing. */
-static enum err request_set(struct resumable_request *rq, const char *value)
-{
-    struct uuid id;
-    (void)rq;
-    return uuid_parse(value, &id) == ERR_OK
-               ? ERR_OK
-               : refuse_because(REFUSAL_INVALID_REQUEST, "request: not an id");
-}
-
 static const struct word {
     const char *name;
     enum err (*set)(struct resumable_request *rq, const char *value);
@@ -46,7 +36,6 @@ static const struct word {
     {"claim", claim_set},
     {"filename", filename_set},
     {"filetype", filetype_set},
-    {"request", request_set},
 };
 enum { WORD_VALUE_MAX = TUS_METADATA_MAX, WORDS_ALL = ARRAY_LEN(WORDS) + INTAKE_MEMBERS };
 
