@@ -4,33 +4,31 @@
 #include "storage/record_reports.h"
 
 #include "storage/record.h"
+#include "storage/sealed.h"
 
-/* The columns of an artefact are record_artefact.c's to read. */
-#define REPORT "r.artefact, r.form, r.named, r.waiting, r.unmatched, r.subject"
+#include <string.h>
 
-static void bind_subject(struct statement *s, const struct report_subject *subject)
-{
-    if (subject->known)
-        bind_blob(s, subject->blind, sizeof(subject->blind));
-    else
-        bind_null(s);
-}
+#define REPORT "r.artefact, r.form, r.named, r.waiting, r.unmatched"
+#define SUBJECT "subject.identity" /* reports and claims match: one domain */
+#define DETAILS "medical_reports.details"
 
-enum err report_insert(struct db *db, const struct report_record *r, const void *sealed,
-                       size_t len)
+enum err report_insert(struct db *db, const struct report_record *r, const char *subject,
+                       const void *details, size_t len)
 {
     AUTO_CLEAR(statement_end) struct statement s = {.handle = NULL};
+    struct sealed_row row;
 
-    if (len > REPORT_SEALED_MAX)
+    if (len > REPORT_DETAILS_MAX)
         return err_set(ERR_TOO_LARGE, "what is said of a report");
+    sealed_row_uuid(&row, &r->artefact);
     TRY(statement_begin(&s, db, "INSERT INTO medical_reports VALUES(?, ?, ?, ?, ?, ?, ?)"));
     bind_uuid(&s, &r->artefact);
     bind_text(&s, r->form);
     bind_bool(&s, r->named);
     bind_bool(&s, r->waiting);
     bind_bool(&s, r->unmatched);
-    bind_subject(&s, &r->subject);
-    bind_blob(&s, sealed, len);
+    bind_blind(&s, SUBJECT, subject);
+    bind_sealed_bytes(&s, DETAILS, &row, details, len);
     return statement_run(&s);
 }
 
@@ -43,8 +41,6 @@ static void read_report(struct statement *s, void *record)
     r->named = read_bool(s);
     r->waiting = read_bool(s);
     r->unmatched = read_bool(s);
-    r->subject.known = !read_is_null(s);
-    read_blob(s, r->subject.blind, sizeof(r->subject.blind));
 }
 
 enum err report_find(struct db *db, const struct uuid *artefact, struct report_record *out)
@@ -57,14 +53,16 @@ enum err report_find(struct db *db, const struct uuid *artefact, struct report_r
     return record_find(&s, read_report, out);
 }
 
-enum err report_sealed(struct db *db, const struct uuid *artefact, struct buf *out)
+enum err report_details(struct db *db, const struct uuid *artefact, struct buf *out)
 {
     AUTO_CLEAR(statement_end) struct statement s;
+    struct sealed_row row;
 
-    TRY(statement_begin(&s, db, "SELECT sealed FROM medical_reports WHERE artefact = ?"));
+    sealed_row_uuid(&row, artefact);
+    TRY(statement_begin(&s, db, "SELECT details FROM medical_reports WHERE artefact = ?"));
     bind_uuid(&s, artefact);
     TRY(statement_find(&s));
-    read_append(&s, out);
+    read_sealed_append(&s, DETAILS, &row, out);
     return statement_read(&s);
 }
 
@@ -93,26 +91,24 @@ enum err report_settle(struct db *db, const struct uuid *artefact, const struct 
     return statement_run(&s);
 }
 
-enum err report_subject_set(struct db *db, const struct uuid *artefact,
-                            const struct report_subject *subject)
+enum err report_subject_set(struct db *db, const struct uuid *artefact, const char *subject)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
     TRY(statement_begin(
         &s, db, "UPDATE medical_reports SET subject = ?, unmatched = 0 WHERE artefact = ?"));
-    bind_subject(&s, subject);
+    bind_blind(&s, SUBJECT, subject);
     bind_uuid(&s, artefact);
     return record_change(&s);
 }
 
-/* The row keeps its length, so that what overwrites the value stands where it stood. */
 enum err report_forget(struct db *db, const struct uuid *artefact)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
     TRY(statement_begin(&s, db,
                         "UPDATE medical_reports SET subject = NULL, waiting = 0, unmatched = 0,"
-                        " sealed = zeroblob(length(sealed)) WHERE artefact = ?"));
+                        " details = NULL WHERE artefact = ?"));
     bind_uuid(&s, artefact);
     return statement_run(&s);
 }
@@ -149,16 +145,35 @@ static void read_id(struct statement *s, void *record)
     read_uuid(s, record);
 }
 
-enum err report_list_subject(struct db *db, const uint8_t subject[REPORT_SUBJECT_SIZE],
-                             struct uuid *out, size_t max, size_t *n)
+/* What was sealed under an older key is found as well. */
+static enum err list_blind(struct db *db, const char *sql, const char *subject,
+                           struct uuid *out, size_t max, size_t *n)
 {
-    AUTO_CLEAR(statement_end) struct statement s;
+    struct blinds blinds = {.n = 0};
 
-    TRY(statement_begin(&s, db,
-                        "SELECT artefact FROM medical_reports WHERE subject = ? AND waiting = 1"
-                        " ORDER BY artefact LIMIT ?"));
-    bind_blob(&s, subject, REPORT_SUBJECT_SIZE);
-    return record_page(&s, read_id, out, sizeof(*out), max, n);
+    *n = 0;
+    if (!subject[0] || !db_can_open(db))
+        return ERR_OK;
+    TRY(blinds_of(db, SUBJECT, subject, &blinds));
+    for (size_t i = 0; i < blinds.n && *n < max; i++) {
+        AUTO_CLEAR(statement_end) struct statement s = {.handle = NULL};
+        size_t found = 0;
+
+        TRY(statement_begin(&s, db, sql));
+        bind_blob(&s, blinds.index[i], sizeof(blinds.index[i]));
+        TRY(record_page(&s, read_id, out + *n, sizeof(*out), max - *n, &found));
+        *n += found;
+    }
+    return ERR_OK;
+}
+
+enum err report_list_subject(struct db *db, const char *subject, struct uuid *out, size_t max,
+                             size_t *n)
+{
+    return list_blind(db,
+                      "SELECT artefact FROM medical_reports WHERE subject = ? AND waiting = 1"
+                      " ORDER BY artefact LIMIT ?",
+                      subject, out, max, n);
 }
 
 enum err report_list_unmatched(struct db *db, struct uuid *out, size_t max, size_t *n)
@@ -173,38 +188,25 @@ enum err report_list_unmatched(struct db *db, struct uuid *out, size_t max, size
 
 /* --- claims ------------------------------------------------------------------------------- */
 
-enum err claim_subject_insert(struct db *db, const struct uuid *claim,
-                              const uint8_t subject[REPORT_SUBJECT_SIZE])
+enum err claim_subject_set(struct db *db, const struct uuid *claim, const char *subject)
 {
-    AUTO_CLEAR(statement_end) struct statement s;
+    AUTO_CLEAR(statement_end) struct statement s = {.handle = NULL};
 
-    TRY(statement_begin(&s, db, "INSERT INTO claim_subjects VALUES(?, ?)"));
+    if (!db_can_open(db))
+        return ERR_OK;
+    TRY(statement_begin(&s, db, "INSERT OR REPLACE INTO claim_subjects VALUES(?, ?)"));
     bind_uuid(&s, claim);
-    bind_blob(&s, subject, REPORT_SUBJECT_SIZE);
+    bind_blind(&s, SUBJECT, subject);
     return statement_run(&s);
 }
 
-enum err claim_subject_list(struct db *db, const uint8_t subject[REPORT_SUBJECT_SIZE],
-                            struct uuid *out, size_t max, size_t *n)
+enum err claim_subject_list(struct db *db, const char *subject, struct uuid *out, size_t max,
+                            size_t *n)
 {
-    AUTO_CLEAR(statement_end) struct statement s;
-
-    TRY(statement_begin(
-        &s, db, "SELECT claim FROM claim_subjects WHERE subject = ? ORDER BY claim LIMIT ?"));
-    bind_blob(&s, subject, REPORT_SUBJECT_SIZE);
-    return record_page(&s, read_id, out, sizeof(*out), max, n);
-}
-
-enum err claim_subject_find(struct db *db, const struct uuid *claim,
-                            uint8_t out[REPORT_SUBJECT_SIZE])
-{
-    AUTO_CLEAR(statement_end) struct statement s;
-
-    TRY(statement_begin(&s, db, "SELECT subject FROM claim_subjects WHERE claim = ?"));
-    bind_uuid(&s, claim);
-    TRY(statement_find(&s));
-    read_blob(&s, out, REPORT_SUBJECT_SIZE);
-    return statement_read(&s);
+    return list_blind(db,
+                      "SELECT claim FROM claim_subjects WHERE subject = ? ORDER BY claim"
+                      " LIMIT ?",
+                      subject, out, max, n);
 }
 
 enum err claim_subject_missing(struct db *db, const struct uuid *after, struct uuid *out,

@@ -15,10 +15,14 @@
 /* NULL when memory is out: ledger_append reports it. `p` may be NULL for what the gateway does
  * by itself. */
 json_t *entry_new(const char *action, const struct principal *p, enum role role);
-void entry_claim(json_t *entry, const struct uuid *claim);
+void entry_claim(json_t *entry, const struct uuid *claim); /* nil: nothing */
 void entry_upload(json_t *entry, const struct uuid *upload); /* over several requests */
+void entry_bundle(json_t *entry, const struct uuid *bundle); /* nil: nothing */
 void entry_artefact(json_t *entry,
                     const struct artefact_record *a); /* id, claim, kind, harmful */
+/* Appends an entry, as every room does. Where a representative acts on the claim it names, the
+ * entry says for whom: `on_behalf_of`, the claimant's subject. */
+MUST_USE enum err entry_append(struct commit_tx *tx, json_t *entry, struct ledger_ref *out);
 /* Appends an entry about an artefact once for each claim it stands linked to, so that each of
  * their histories, and no other, shows it. *out is the first; its `claim` is the one it was
  * sent to, if that link stands. */

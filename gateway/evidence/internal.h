@@ -35,11 +35,15 @@ struct evidence {
     struct session_table *sessions;
     struct scribe *scribe;
     struct running_keys *running;
-    struct share *upload_shares;
+    struct share *upload_shares, *bundle_shares;
     struct flood *flood;
     struct closings *closings;
     struct resumable_table *resumables;
     int64_t parts_swept_ms; /* the tick's */
+    struct uuid claims_after; /* the tick's: up to here claims can be found by their subject */
+    bool claims_caught_up;
+    int64_t watched_now, watched_steady; /* micros by both clocks, when destruction first looked */
+    bool watch_told;
     struct rescan *rescan;  /* inspects what is due; NULL without inspection */
 
     _Atomic uint64_t uploads_now, uploads_accepted, uploads_refused, bytes_in, bytes_out;

@@ -81,7 +81,8 @@ struct render_source {
     void *of;
 };
 struct render_info {
-    const char *media_type; /* image/jpeg or image/png: the bytes begin like one */
+    const char *media_type; /* image/jpeg or image/png, of a RENDER_SHEET application/pdf: the
+                               bytes begin like one */
     uint32_t width, height, pages;
 };
 /* `sink` is called only once the picture was received whole and found to be one. ERR_NOT_FOUND: no such page, or

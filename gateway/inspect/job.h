@@ -82,7 +82,10 @@ enum opened { OPENED_WHOLE = 'O', OPENED_WRONG_PASSWORD = 'W', OPENED_TROUBLE = 
 
 /* The head of a rendered picture on its descriptor; the bytes follow, then the end. */
 enum { RENDER_MAGIC = 0x45495031, RENDER_BYTES_MAX = 64 << 20, RENDER_SIDE_MAX = 2480 };
-enum render_format { RENDER_NOTHING, RENDER_JPEG, RENDER_PNG };
+/* Drawn for printing: the gateway's own sheets (gateway/inspector/sheet.h), never an artefact's
+ * bytes; the result is a PDF. */
+#define RENDER_SHEET "application/vnd.evidence-gateway.sheet+json"
+enum render_format { RENDER_NOTHING, RENDER_JPEG, RENDER_PNG, RENDER_PDF };
 struct render_head {
     uint32_t magic;
     uint32_t format; /* RENDER_NOTHING: could not be rendered */

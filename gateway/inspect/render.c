@@ -103,6 +103,7 @@ static const struct {
 } FORMATS[] = {
     {RENDER_JPEG, "image/jpeg", "\xff\xd8\xff", 3},
     {RENDER_PNG, "image/png", "\x89PNG\r\n\x1a\n", 8},
+    {RENDER_PDF, "application/pdf", "%PDF-", 5},
 };
 
 static enum err accept_picture(const struct rendering *r, struct render_info *out)

@@ -4,6 +4,7 @@
  * A page is a PNG (letters stay sharp), a picture is a JPEG. Both fit RENDER_SIDE_MAX. */
 #include "gateway/inspector/picture.h"
 #include "gateway/inspector/roles.h"
+#include "gateway/inspector/sheet.h"
 
 #include <errno.h>
 #include <math.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PDF_HELD_MAX = 256 << 20, PAGE_DPI = 150, POINTS_AN_INCH = 72 };
+enum { PDF_HELD_MAX = 256 << 20, SHEET_HELD_MAX = 1 << 20, PAGE_DPI = 150, POINTS_AN_INCH = 72 };
 
 struct drawn {
     struct render_head head;
@@ -109,11 +110,27 @@ static enum err draw_pdf_page(const uint8_t *data, size_t len, uint32_t page, st
     return e;
 }
 
+/* A sheet of ours: it leaves as a document, to be printed. */
+static enum err draw_sheet(struct source *s, struct drawn *out)
+{
+    const uint8_t *data;
+    size_t len;
+
+    TRY(source_hold(s, SHEET_HELD_MAX, &data, &len));
+    TRY(sheet_draw(data, len, &out->bytes, &out->head.pages));
+    out->head.format = RENDER_PDF;
+    out->head.width = SHEET_WIDTH;
+    out->head.height = SHEET_HEIGHT;
+    return ERR_OK;
+}
+
 static enum err draw(struct source *s, const char *type, uint32_t page, struct drawn *out)
 {
     const uint8_t *data;
     size_t len;
 
+    if (strcmp(type, RENDER_SHEET) == 0)
+        return draw_sheet(s, out);
     if (strcmp(type, "application/pdf") == 0) {
         TRY(source_hold(s, PDF_HELD_MAX, &data, &len));
         return draw_pdf_page(data, len, page, out);

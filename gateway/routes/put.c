@@ -9,24 +9,6 @@
 
 /* --- the head ----------------------------------------------------------------------------- */
 
-/* Repr-Digest is of the representation, Content-Digest of this message's content: here they are
- * the same bytes. */
-static enum err digest_field(const char *value, struct upload_request *rq)
-{
-    bool present = false;
-    uint8_t sha256[32];
-    if (!value)
-        return ERR_OK;
-    TRY(field_digest_parse(value, &present, sha256));
-    if (!present)
-        return ERR_OK;
-    if (rq->has_digest && memcmp(rq->digest, sha256, sizeof(sha256)) != 0)
-        return refuse(REFUSAL_DIGEST_MISMATCH);
-    rq->has_digest = true;
-    memcpy(rq->digest, sha256, sizeof(sha256));
-    return ERR_OK;
-}
-
 static enum err head_fields(const struct http_exchange *x, struct upload_request *rq)
 {
     const char *type = http_header(x, "Content-Type");
@@ -40,8 +22,8 @@ static enum err head_fields(const struct http_exchange *x, struct upload_request
     if (disposition)
         TRY(field_disposition_filename(disposition, rq->filename, sizeof(rq->filename)));
     TRY(api_key(x, rq->idempotency_key));
-    TRY(digest_field(http_header(x, "Repr-Digest"), rq));
-    return digest_field(http_header(x, "Content-Digest"), rq);
+    TRY(intake_digest(http_header(x, "Repr-Digest"), rq));
+    return intake_digest(http_header(x, "Content-Digest"), rq);
 }
 
 static enum err request_read(const struct http_exchange *x, struct upload_request *rq)
@@ -88,7 +70,7 @@ static enum err trailer_digests(struct http_exchange *x, struct upload *upload)
     static const char *const NAMES[] = {"Repr-Digest", "Content-Digest"};
     for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
         struct upload_request trailer = {.has_digest = false};
-        TRY(digest_field(http_trailer(x, NAMES[i]), &trailer));
+        TRY(intake_digest(http_trailer(x, NAMES[i]), &trailer));
         if (trailer.has_digest)
             upload_expect_digest(upload, trailer.digest);
     }
