@@ -14,6 +14,7 @@
 #include "storage/committer.h"
 #include "storage/db_internal.h"
 #include "storage/ledger_internal.h"
+#include "storage/ledger_words.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -182,6 +183,7 @@ enum err ledger_append(struct commit_tx *tx, json_t *details, struct ledger_ref 
     struct ledger *l = tx->ledger;
     struct entry_new row = {.index = l->leaves_first + l->n_leaves, .time = clock_now()};
     AUTO_FREE char *text = NULL;
+    AUTO_FREE char *rest = NULL;
     uint8_t salt[LEAF_SALT_SIZE];
     struct merkle_hash hash;
     struct leaf leaf;
@@ -197,6 +199,8 @@ enum err ledger_append(struct commit_tx *tx, json_t *details, struct ledger_ref 
     row.commitment = leaf.bytes + LEAF_SIZE - SHA256_SIZE;
     row.salt = salt;
     row.details = text;
+    TRY(words_left_out(details, &rest));
+    row.rest = rest;
     TRY(entry_insert(tx->db, &row));
     TRY(leaves_push(l, &hash));
     ledger_fresh_keep(&l->fresh, &row, TAKE(text), len);

@@ -31,7 +31,7 @@ static enum err row_empty(struct db *db, uint64_t index)
     AUTO_CLEAR(statement_end) struct statement s;
 
     TRY(statement_begin(&s, db,
-                        "UPDATE ledger_entries SET salt = NULL, details = NULL, action = NULL,"
+                        "UPDATE ledger_entries SET salt = NULL, details = NULL, sealed = NULL, action = NULL,"
                         " claim = NULL, artefact = NULL, actor = NULL, time = time - time % ?"
                         " WHERE seq = ?"));
     bind_int(&s, LEAF_TIME_GRAIN * MICROS_PER_SECOND);

@@ -82,7 +82,7 @@ bool ledger_fresh_take(struct ledger_fresh *f, uint64_t index, struct entry_row 
     out->index = index;
     out->time = e.time;
     memcpy(out->salt, e.salt, sizeof(out->salt));
-    out->has_salt = out->has_details = true;
+    out->has_salt = out->has_details = out->is_whole = true;
     out->details.data = (uint8_t *)e.details;
     out->details.len = e.details_len;
     out->details.cap = e.details_len + 1;

@@ -172,6 +172,7 @@ struct entry_new {
     const uint8_t *commitment; /* SHA256_SIZE */
     const uint8_t *salt;       /* LEAF_SALT_SIZE */
     const char *details;
+    const char *rest;            /* without free words, which are sealed; NULL: there are none */
     const char *action, *actor;  /* actor: NULL for none */
     struct uuid claim, artefact; /* nil for none */
 };
@@ -182,6 +183,7 @@ struct entry_row { /* details keeps its memory from row to row */
     uint8_t salt[LEAF_SALT_SIZE];
     struct buf details;
     bool has_salt, has_details;
+    bool is_whole; /* details are what was committed to: no free words are out of our reach */
 };
 void leaf_of_row(int64_t time, const uint8_t commitment[SHA256_SIZE], struct leaf *out);
 MUST_USE enum err rows_count(struct db *db, uint64_t *size); /* the highest seq and one */

@@ -5,6 +5,7 @@
  * together. No lock is held while rows are read. */
 #include "storage/db_internal.h"
 #include "storage/ledger_internal.h"
+#include "storage/ledger_words.h"
 #include "storage/statement.h"
 
 #include <stdlib.h>
@@ -130,6 +131,8 @@ static enum err receipt_of(struct view *v, const struct entry_row *row, uint64_t
 
     if (!row->has_details || !row->has_salt)
         return err_set(ERR_EXPIRED, "the details of this entry were erased");
+    if (!row->is_whole)
+        return err_set(ERR_UNAVAILABLE, "an entry with free words is not opened here");
     TRY(leaf_checked(v, row, &leaf));
     TRY(merkle_inclusion(row->index, size, ledger_node, &v->nodes, &proof));
     return receipt_format(&leaf, row->salt, buf_text(&row->details), row->details.len,
@@ -228,7 +231,7 @@ static void add(struct query *q, bool wanted, const char *piece)
  * planner from a column's. Whoever names neither walks the log. */
 static void compose(const struct ledger_filter *f, struct query *q)
 {
-    add(q, true, "SELECT seq, time, details FROM ledger_entries WHERE seq > ?");
+    add(q, true, "SELECT seq, time, details, sealed FROM ledger_entries WHERE seq > ?");
     add(q, f->artefact != NULL, " AND artefact = ?");
     add(q, f->claim != NULL, f->artefact != NULL ? " AND +claim = ?" : " AND claim = ?");
     add(q, f->actor != NULL, " AND actor = ?");
@@ -272,7 +275,7 @@ static enum err read_entries(struct statement *s, struct ledger_entry *out, size
             return ERR_OK;
         *e = (struct ledger_entry){.index = read_u64(s)};
         e->time = read_int(s);
-        read_text_copy(s, &e->details);
+        read_details_copy(s, e->index, &e->details);
         (*n)++;
         TRY(statement_read(s));
     }

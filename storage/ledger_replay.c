@@ -16,6 +16,7 @@
 #include "gateway/base/clock.h"
 #include "storage/db_internal.h"
 #include "storage/ledger_internal.h"
+#include "storage/ledger_words.h"
 #include "storage/statement.h"
 
 #include <inttypes.h>
@@ -41,6 +42,7 @@ struct replay {
 
 struct full_row { /* texts keep their memory from row to row */
     struct entry_row entry;
+    struct buf rest;             /* what stands beside sealed details; else empty */
     struct buf action, actor;    /* empty when null */
     struct uuid claim, artefact; /* nil when null */
 };
@@ -86,6 +88,17 @@ static bool same_time(int64_t column, const json_t *details)
     return text != NULL && time_parse(text, &time) == ERR_OK && time == column;
 }
 
+/* What look-ups see of an entry with free words is the rest of what was committed to. */
+static bool same_rest(const struct full_row *row, const json_t *details)
+{
+    AUTO_FREE char *rest = NULL;
+
+    if (row->rest.len == 0)
+        return true;
+    return words_left_out(details, &rest) == ERR_OK && rest != NULL &&
+           strcmp(rest, buf_text(&row->rest)) == 0;
+}
+
 static void check_columns(struct replay *r, const struct full_row *row)
 {
     const struct entry_row *e = &row->entry;
@@ -96,7 +109,7 @@ static void check_columns(struct replay *r, const struct full_row *row)
     else if (!same_text(&row->action, details, "action") ||
              !same_text(&row->actor, details, "actor") ||
              !same_uuid(&row->claim, details, "claim") ||
-             !same_uuid(&row->artefact, details, "artefact"))
+             !same_uuid(&row->artefact, details, "artefact") || !same_rest(row, details))
         report(r, "columns", e->index, "its look-up columns are not what its details say");
     else if (!same_time(e->time, details))
         report(r, "columns", e->index, "its time is not what its details say");
@@ -126,6 +139,10 @@ static enum err check_row(struct replay *r, const struct full_row *row)
 
     if (!e->has_details && !e->has_salt)
         return check_erased(r, row);
+    if (e->has_details && !e->is_whole)
+        return err_set(ERR_UNAVAILABLE,
+                       "entry %llu has free words, and there is no column key to open them",
+                       (unsigned long long)e->index);
     if (!e->has_details || !e->has_salt) {
         report(r, "commitment", e->index, "only one of details and salt is there");
         return ERR_OK;
@@ -244,8 +261,7 @@ static enum err full_row_read(struct statement *s, struct full_row *row)
     e->has_salt = !read_is_null(s);
     read_blob(s, e->salt, sizeof(e->salt));
     e->has_details = !read_is_null(s);
-    buf_reset(&e->details);
-    read_append(s, &e->details);
+    read_details(s, e->index, &e->details, &e->is_whole, &row->rest);
     buf_reset(&row->action);
     read_append(s, &row->action);
     buf_reset(&row->actor);
@@ -277,7 +293,7 @@ static enum err replay_rows(struct replay *r, struct full_row *row, struct store
 
     TRY(statement_begin(
         &s, r->db,
-        "SELECT seq, time, commitment, salt, details, action, actor, claim, artefact"
+        "SELECT seq, time, commitment, salt, details, sealed, action, actor, claim, artefact"
         " FROM ledger_entries WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?"));
     bind_u64(&s, r->next);
     bind_u64(&s, r->end);
@@ -390,12 +406,14 @@ enum err ledger_replay(struct ledger *l,
         return ERR_NOMEM;
     tile_edge_init(edge);
     buf_init(&row.entry.details, DETAILS_MAX);
+    buf_init(&row.rest, DETAILS_MAX);
     buf_init(&row.action, DETAILS_MAX);
     buf_init(&row.actor, DETAILS_MAX);
     r.newest = ledger_snapshot_take(l); /* before the rows are counted: they are there */
     e = replay_all(&r, &row, progress);
     ledger_snapshot_give(l, r.newest);
     buf_clear(&row.entry.details);
+    buf_clear(&row.rest);
     buf_clear(&row.action);
     buf_clear(&row.actor);
     *findings = r.findings;

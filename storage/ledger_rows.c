@@ -6,6 +6,7 @@
 #include "gateway/base/clock.h"
 #include "storage/committer.h"
 #include "storage/ledger_internal.h"
+#include "storage/ledger_words.h"
 #include "storage/statement.h"
 
 #include <string.h>
@@ -47,13 +48,13 @@ enum err entry_insert(struct db *db, const struct entry_new *e)
 
     TRY(statement_begin(
         &s, db,
-        "INSERT INTO ledger_entries(seq, time, commitment, salt, details, action,"
-        " claim, artefact, actor) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+        "INSERT INTO ledger_entries(seq, time, commitment, salt, details, sealed, action,"
+        " claim, artefact, actor) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     bind_u64(&s, e->index);
     bind_int(&s, e->time);
     bind_blob(&s, e->commitment, SHA256_SIZE);
     bind_blob(&s, e->salt, LEAF_SALT_SIZE);
-    bind_text(&s, e->details);
+    bind_details(&s, e->index, e->rest ? e->rest : e->details, e->rest ? e->details : NULL);
     bind_text(&s, e->action);
     bind_uuid_or_null(&s, &e->claim);
     bind_uuid_or_null(&s, &e->artefact);
@@ -65,9 +66,9 @@ enum err entry_read(struct db *db, uint64_t index, struct entry_row *out)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(
-        &s, db,
-        "SELECT seq, time, commitment, salt, details FROM ledger_entries WHERE seq = ?"));
+    TRY(statement_begin(&s, db,
+                        "SELECT seq, time, commitment, salt, details, sealed FROM "
+                        "ledger_entries WHERE seq = ?"));
     bind_u64(&s, index);
     TRY(statement_find(&s));
     out->index = read_u64(&s);
@@ -76,9 +77,7 @@ enum err entry_read(struct db *db, uint64_t index, struct entry_row *out)
     out->has_salt = !read_is_null(&s);
     read_blob(&s, out->salt, sizeof(out->salt));
     out->has_details = !read_is_null(&s);
-    buf_reset(&out->details);
-    if (out->has_details)
-        read_append(&s, &out->details);
+    read_details(&s, out->index, &out->details, &out->is_whole, NULL);
     return statement_read(&s);
 }
 

@@ -2,6 +2,7 @@
  * is meant to use, the narrowest of those that fit; a plus keeps the planner from the others. */
 #include "storage/record_audit.h"
 
+#include "storage/ledger_words.h"
 #include "storage/record.h"
 
 /* Which index leads: an artefact's or a claim's entries are few; then who did what. */
@@ -23,7 +24,7 @@ static void compose(const struct ledger_filter *f, bool after, struct sql *q)
     enum lead lead = lead_of(f);
     bool few = lead == LEAD_ARTEFACT || lead == LEAD_CLAIM;
 
-    sql_add(q, "SELECT seq, time, details FROM ledger_entries WHERE ");
+    sql_add(q, "SELECT seq, time, details, sealed FROM ledger_entries WHERE ");
     sql_add(q, few ? "+time >= ?" : "time >= ?");
     if (f->to != 0)
         sql_add(q, few ? " AND +time < ?" : " AND time < ?");
@@ -73,7 +74,7 @@ static void read_entry(struct statement *s, void *record)
 
     e->index = read_u64(s);
     e->time = read_int(s);
-    read_text_copy(s, &e->details);
+    read_details_copy(s, e->index, &e->details);
 }
 
 enum err audit_entries(struct db *db, const struct ledger_filter *f,
