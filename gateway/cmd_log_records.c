@@ -110,6 +110,20 @@ static bool claim_fits(const json_t *details, const struct artefact_record *a)
     return !json_object_get(details, "claim") || says_id(details, "claim", &a->claim);
 }
 
+/* Its upload's entry was erased: no evidence against it, but what was logged since is. */
+static enum err erased_check(struct log_check *c, struct db *db, const struct artefact_record *a,
+                             const char *id)
+{
+    char status[SHORT_TEXT_MAX + 1];
+
+    TRY(status_derive(db, &a->id, a->ledger_index, status));
+    if ((status[0] || a->status == ARTEFACT_DISPOSED) &&
+        strcmp(status, artefact_status_name(a->status)) != 0)
+        finding(c, "status", a->ledger_index, "artefact %s is %s; by the log it is %s", id,
+                artefact_status_name(a->status), status[0] ? status : "not");
+    return ERR_OK;
+}
+
 static enum err artefact_check(struct log_check *c, struct db *db,
                                const struct artefact_record *a)
 {
@@ -119,7 +133,7 @@ static enum err artefact_check(struct log_check *c, struct db *db,
     uuid_format(&a->id, id);
     TRY(entry_find(c, db, a->ledger_index, id, &details));
     if (!details)
-        return ERR_OK;
+        return erased_check(c, db, a, id);
     hex_encode(a->sha256, sizeof(a->sha256), hex);
     if (!says(details, "action", "upload.committed") || !says_id(details, "artefact", &a->id) ||
         !claim_fits(details, a))

@@ -1,9 +1,12 @@
 /* Answers kept for clients that repeat themselves. Invariant: an expired key is as good as
  * free, whether it was swept or not. */
 #include "storage/record.h"
+#include "storage/record_keeping.h"
 #include "storage/sealed.h"
 
 #include "gateway/base/clock.h"
+
+#include <string.h>
 
 enum { SWEEP_ROWS = 1000 }; /* at once: nobody waits long behind a sweep */
 
@@ -82,4 +85,57 @@ enum err idempotency_sweep(struct db *db, int64_t now)
     bind_int(&s, now);
     bind_int(&s, SWEEP_ROWS);
     return statement_run(&s);
+}
+
+/* --- what repeats an artefact's name ------------------------------------------------------ */
+/* An answer that is ids alone (of an upload) shows nothing. */
+enum { ANSWER_OF_IDS_MAX = 2 * UUID_TEXT_SIZE };
+
+static enum err answer_names(struct statement *s, const char *id, int64_t *row_number,
+                             bool *names)
+{
+    AUTO_CLEAR(buf_clear) struct buf answer;
+    struct person client;
+    char key[IDEMPOTENCY_KEY_MAX + 1];
+    struct sealed_row row;
+
+    buf_init(&answer, IDEMPOTENCY_ANSWER_MAX);
+    *row_number = read_int(s);
+    read_person(s, &client);
+    read_text(s, key, sizeof(key));
+    row_of(&row, &client, key);
+    if (read_bool(s))
+        read_passing(s, COLUMN_ANSWER, &row, &answer);
+    else
+        read_append(s, &answer);
+    enum err e = statement_read(s);
+    if (e == ERR_CORRUPT || e == ERR_UNAVAILABLE) { /* under a key that is gone */
+        s->failed = ERR_OK;
+        *names = false;
+        return ERR_OK;
+    }
+    *names = e == ERR_OK && answer.len > ANSWER_OF_IDS_MAX &&
+             memmem(answer.data, answer.len, id, strlen(id)) != NULL;
+    return e;
+}
+
+enum err trace_list_answers(struct db *db, const struct uuid *artefact, int64_t *out, size_t max,
+                            size_t *n)
+{
+    AUTO_CLEAR(statement_end) struct statement s;
+    char id[UUID_TEXT_SIZE];
+    bool more = false, names = false;
+
+    uuid_format(artefact, id);
+    *n = 0;
+    TRY(statement_begin(&s, db,
+                        "SELECT rowid, issuer, subject, key, sealed, answer"
+                        " FROM idempotency_keys"));
+    TRY(statement_step(&s, &more));
+    while (more && *n < max) {
+        TRY(answer_names(&s, id, &out[*n], &names));
+        *n += names;
+        TRY(statement_step(&s, &more));
+    }
+    return ERR_OK;
 }

@@ -8,6 +8,7 @@
 #include "storage/record_keeping.h"
 
 #include "storage/record.h"
+#include "storage/sealed.h"
 
 #include <string.h>
 
@@ -23,6 +24,29 @@ const char *disposal_state_name(enum disposal_state s)
 {
     assert((unsigned)s < DISPOSAL_STATE_COUNT);
     return state_names[s];
+}
+
+/* What staff write may name people: sealed, each in its row. */
+#define COLUMN_RESTRICTION "restrictions.reason"
+#define COLUMN_HOLD "holds.reason"
+#define COLUMN_DISPOSAL "disposals.reason"
+
+static void bind_reason(struct statement *s, const char *column, const struct uuid *artefact,
+                        const char *reason)
+{
+    struct sealed_row row;
+
+    sealed_row_uuid(&row, artefact);
+    bind_sealed(s, column, &row, reason);
+}
+
+static void read_reason(struct statement *s, const char *column, const struct uuid *artefact,
+                        char out[REASON_MAX + 1])
+{
+    struct sealed_row row;
+
+    sealed_row_uuid(&row, artefact);
+    read_sealed(s, column, &row, out, REASON_MAX + 1);
 }
 
 static enum err remove_of(struct db *db, const char *sql, const struct uuid *artefact)
@@ -52,7 +76,7 @@ enum err restriction_insert(struct db *db, const struct restriction_record *r)
     bind_uuid(&s, &r->artefact);
     bind_text(&s, artefact_status_name(r->before));
     bind_text(&s, r->before_reason);
-    bind_text(&s, r->reason);
+    bind_reason(&s, COLUMN_RESTRICTION, &r->artefact, r->reason);
     bind_person(&s, &r->by);
     bind_int(&s, r->at);
     return statement_run(&s);
@@ -68,7 +92,7 @@ static void read_restriction(struct statement *s, void *record)
     if (s->failed == ERR_OK && artefact_status_parse(status, &r->before) != ERR_OK)
         s->failed = err_set(ERR_CORRUPT, "a restriction has an unknown status");
     read_text(s, r->before_reason, sizeof(r->before_reason));
-    read_text(s, r->reason, sizeof(r->reason));
+    read_reason(s, COLUMN_RESTRICTION, &r->artefact, r->reason);
     read_person(s, &r->by);
     r->at = read_int(s);
 }
@@ -97,7 +121,7 @@ enum err hold_put(struct db *db, const struct hold_record *h)
 
     TRY(statement_begin(&s, db, "INSERT OR REPLACE INTO holds VALUES(?, ?, ?, ?, ?)"));
     bind_uuid(&s, &h->artefact);
-    bind_text(&s, h->reason);
+    bind_reason(&s, COLUMN_HOLD, &h->artefact, h->reason);
     bind_person(&s, &h->by);
     bind_int(&s, h->at);
     return statement_run(&s);
@@ -108,7 +132,7 @@ static void read_hold(struct statement *s, void *record)
     struct hold_record *h = record;
 
     read_uuid(s, &h->artefact);
-    read_text(s, h->reason, sizeof(h->reason));
+    read_reason(s, COLUMN_HOLD, &h->artefact, h->reason);
     read_person(s, &h->by);
     h->at = read_int(s);
 }
@@ -145,7 +169,7 @@ enum err disposal_insert(struct db *db, const struct disposal_record *d)
     bind_uuid(&s, &d->artefact);
     bind_text(&s, disposal_state_name(d->state));
     bind_uuid_or_null(&s, &d->list);
-    bind_text(&s, d->reason);
+    bind_reason(&s, COLUMN_DISPOSAL, &d->artefact, d->reason);
     bind_text(&s, d->policy);
     bind_person(&s, &d->proposed_by);
     bind_int(&s, d->proposed_at);
@@ -182,7 +206,7 @@ static void read_disposal(struct statement *s, void *record)
     read_uuid(s, &d->artefact);
     read_state(s, &d->state);
     read_uuid(s, &d->list);
-    read_text(s, d->reason, sizeof(d->reason));
+    read_reason(s, COLUMN_DISPOSAL, &d->artefact, d->reason);
     read_text(s, d->policy, sizeof(d->policy));
     read_person(s, &d->proposed_by);
     d->proposed_at = read_int(s);
@@ -262,7 +286,8 @@ static enum err names_empty(struct db *db, const struct uuid *artefact, const ch
     TRY(statement_begin(
         &s, db,
         "UPDATE artefacts SET status = 'disposed', status_reason = ?, filename = '',"
-        " description = '', sha256 = zeroblob(32), sealed_sha256 = zeroblob(32) WHERE id = ?"));
+        " description = '', sealed_filename = NULL, sealed_description = NULL,"
+        " sha256 = zeroblob(32), sealed_sha256 = zeroblob(32) WHERE id = ?"));
     bind_text(&s, reason);
     bind_uuid(&s, artefact);
     return record_change(&s);
@@ -276,6 +301,9 @@ enum err artefact_shred(struct db *db, const struct uuid *artefact, const char *
         "DELETE FROM inspections WHERE artefact = ?",
         "DELETE FROM waveforms WHERE artefact = ?",
         "DELETE FROM view_releases WHERE artefact = ?",
+        "DELETE FROM passwords_awaited WHERE artefact = ?",
+        "UPDATE medical_reports SET details = NULL, subject = NULL, waiting = 0, unmatched = 0"
+        " WHERE artefact = ?",
         "DELETE FROM restrictions WHERE artefact = ?",
     };
     enum err e = header_remove(db, artefact);
@@ -288,42 +316,34 @@ enum err artefact_shred(struct db *db, const struct uuid *artefact, const char *
     return ERR_OK;
 }
 
-static void read_trace(struct statement *s, void *record)
+static void read_id(struct statement *s, void *record)
 {
-    struct trace_record *t = record;
-
-    t->upload = read_bool(s);
-    read_uuid(s, &t->id);
-    t->row = read_int(s);
+    read_uuid(s, record);
 }
 
-enum err trace_list(struct db *db, const struct uuid *artefact, struct trace_record *out,
-                    size_t max, size_t *n)
+enum err trace_list_uploads(struct db *db, const struct uuid *artefact, struct uuid *out,
+                            size_t max, size_t *n)
 {
     AUTO_CLEAR(statement_end) struct statement s;
-    char text[UUID_TEXT_SIZE];
 
-    uuid_format(artefact, text);
-    TRY(statement_begin(
-        &s, db,
-        "SELECT 1, w.upload, 0 FROM uploads u CROSS JOIN upload_words w ON w.upload = u.id"
-        " WHERE u.artefact = ?1 AND length(w.request) + length(w.metadata) + length(w.concat)"
-        " > 0 UNION ALL SELECT 0, NULL, k.rowid FROM idempotency_keys k"
-        " WHERE instr(k.answer, CAST(?2 AS BLOB)) > 0 AND length(k.answer) > ?3 LIMIT ?4"));
+    TRY(statement_begin(&s, db,
+                        "SELECT w.upload FROM uploads u CROSS JOIN upload_words w"
+                        " ON w.upload = u.id WHERE u.artefact = ? LIMIT ?"));
     bind_uuid(&s, artefact);
-    bind_text(&s, text);
-    bind_int(&s, 2 * UUID_TEXT_SIZE); /* an answer that is no more than ids shows nothing */
-    return record_page(&s, read_trace, out, sizeof(*out), max, n);
+    return record_page(&s, read_id, out, sizeof(*out), max, n);
 }
 
-enum err trace_remove(struct db *db, const struct trace_record *t)
+enum err trace_remove_upload(struct db *db, const struct uuid *upload)
+{
+    return remove_of(db, "DELETE FROM upload_words WHERE upload = ?", upload);
+}
+
+enum err trace_remove_answer(struct db *db, int64_t row)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    if (t->upload)
-        return remove_of(db, "DELETE FROM upload_words WHERE upload = ?", &t->id);
     TRY(statement_begin(&s, db, "DELETE FROM idempotency_keys WHERE rowid = ?"));
-    bind_int(&s, t->row);
+    bind_int(&s, row);
     return statement_run(&s);
 }
 

@@ -1,5 +1,5 @@
-/* Records of keeping: what staff hide, what the law holds, what is to be destroyed and what was.
- * Conventions as in storage/records.h. */
+/* Records of keeping: what staff hide, what the law holds, what is to be destroyed and what
+ * was. Conventions as in storage/records.h. */
 #ifndef STORAGE_RECORD_KEEPING_H
 #define STORAGE_RECORD_KEEPING_H
 
@@ -33,11 +33,12 @@ MUST_USE enum err hold_remove(struct db *db, const struct uuid *artefact);
 
 /* --- disposal ----------------------------------------------------------------------------- */
 enum disposal_state { /* the diagram stands in gateway/evidence/disposal.h */
-    DISPOSAL_PROPOSED,
-    DISPOSAL_APPROVED,
-    DISPOSAL_SHREDDING, /* the header is gone; files are still to be cleaned */
-    DISPOSAL_DONE,
-    DISPOSAL_STATE_COUNT
+                      DISPOSAL_PROPOSED,
+                      DISPOSAL_APPROVED,
+                      DISPOSAL_SHREDDING, /* the header is gone; files are still to be cleaned
+                                           */
+                      DISPOSAL_DONE,
+                      DISPOSAL_STATE_COUNT
 };
 const char *disposal_state_name(enum disposal_state s); /* "proposed", ... */
 
@@ -72,16 +73,15 @@ MUST_USE enum err disposal_list_due(struct db *db, int64_t now, struct disposal_
  * who sent what kind of thing when, and how large it was. */
 MUST_USE enum err artefact_shred(struct db *db, const struct uuid *artefact,
                                  const char *reason);
-/* What else repeats its name, kept for clients that come back: header values of its upload, and
- * answers that show it. Found by a reader, removed by the writer; at most `max` at a time. */
-struct trace_record {
-    bool upload;       /* else an idempotency key */
-    struct uuid id;    /* upload */
-    int64_t row;       /* idempotency key */
-};
-MUST_USE enum err trace_list(struct db *db, const struct uuid *artefact,
-                             struct trace_record *out, size_t max, size_t *n);
-MUST_USE enum err trace_remove(struct db *db, const struct trace_record *t);
+/* What else repeats its name, kept for clients that come back: what was said of its upload, and
+ * answers that show it (rows of idempotency_keys). Found by a reader, removed by the writer; at
+ * most `max` at a time. An answer that nobody can open any more is none. */
+MUST_USE enum err trace_list_uploads(struct db *db, const struct uuid *artefact,
+                                     struct uuid *out, size_t max, size_t *n);
+MUST_USE enum err trace_remove_upload(struct db *db, const struct uuid *upload);
+MUST_USE enum err trace_list_answers(struct db *db, const struct uuid *artefact, int64_t *out,
+                                     size_t max, size_t *n);
+MUST_USE enum err trace_remove_answer(struct db *db, int64_t row);
 /* The leaf's commitment of an entry of the log. */
 MUST_USE enum err ledger_commitment(struct db *db, uint64_t index, uint8_t out[32]);
 

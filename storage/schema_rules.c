@@ -83,7 +83,7 @@ const char *const SCHEMA_KEEPING[] = {
     "  artefact      BLOB PRIMARY KEY REFERENCES artefacts(id),"
     "  before        TEXT NOT NULL," /* artefact_status_name() */
     "  before_reason TEXT NOT NULL,"
-    "  reason        TEXT NOT NULL,"
+    "  reason        BLOB," /* sealed */
     "  by_issuer     TEXT NOT NULL,"
     "  by_subject    TEXT NOT NULL,"
     "  at            INTEGER NOT NULL"
@@ -92,7 +92,7 @@ const char *const SCHEMA_KEEPING[] = {
     /* Held by the law, while it is. */
     "CREATE TABLE holds("
     "  artefact   BLOB PRIMARY KEY REFERENCES artefacts(id),"
-    "  reason     TEXT NOT NULL,"
+    "  reason     BLOB," /* sealed */
     "  by_issuer  TEXT NOT NULL,"
     "  by_subject TEXT NOT NULL,"
     "  at         INTEGER NOT NULL"
@@ -126,7 +126,7 @@ const char *const SCHEMA_KEEPING[] = {
     "  artefact         BLOB PRIMARY KEY REFERENCES artefacts(id),"
     "  state            TEXT NOT NULL," /* disposal_state_name() */
     "  list             BLOB REFERENCES disposal_lists(id),"
-    "  reason           TEXT NOT NULL,"
+    "  reason           BLOB," /* sealed */
     "  policy           TEXT NOT NULL,"
     "  proposed_issuer  TEXT NOT NULL,"
     "  proposed_subject TEXT NOT NULL,"
@@ -178,7 +178,7 @@ const char *const SCHEMA_REQUESTS[] = {
     "CREATE TABLE evidence_requests("
     "  id                BLOB PRIMARY KEY,"
     "  claim             BLOB NOT NULL REFERENCES claims(id),"
-    "  what              TEXT NOT NULL,"
+    "  what              BLOB," /* sealed */
     "  kind              TEXT NOT NULL," /* '': any */
     "  from_role         TEXT NOT NULL,"
     "  functional        INTEGER NOT NULL,"
@@ -212,7 +212,7 @@ const char *const SCHEMA_REQUESTS[] = {
     "  owner_issuer  TEXT NOT NULL,"
     "  owner_subject TEXT NOT NULL,"
     "  role          TEXT NOT NULL,"
-    "  reason        TEXT NOT NULL,"
+    "  reason        BLOB," /* sealed */
     "  since         INTEGER NOT NULL,"
     "  until         INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID",

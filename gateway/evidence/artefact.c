@@ -192,7 +192,7 @@ static enum err link_log(struct commit_tx *tx, const char *action, const struct 
     if (!removed)
         return ERR_OK;
     entry_claim(entry, &act->claim);
-    return ledger_append(tx, entry, &ref);
+    return entry_append(tx, entry, &ref);
 }
 
 static enum err link_apply(struct commit_tx *tx, void *ctx)

@@ -4,8 +4,10 @@
 #include "gateway/evidence/authority.h"
 #include "gateway/evidence/entry.h"
 #include "gateway/evidence/internal.h"
+#include "gateway/evidence/retention.h"
 #include "gateway/evidence/report.h"
 #include "gateway/evidence/party.h"
+#include "gateway/evidence/retrieve.h"
 #include "storage/record_people.h"
 
 #include <ctype.h>
@@ -130,7 +132,7 @@ static enum err claim_log(struct claim_act *act, struct commit_tx *tx, const cha
     json_put_int(entry, "parties", (json_int_t)act->out->n_parties);
     json_put_int(entry, "assigned", (json_int_t)act->out->n_assigned);
     struct ledger_ref ref;
-    return ledger_append(tx, entry, &ref);
+    return entry_append(tx, entry, &ref);
 }
 
 /* Told again at the same time, it changes nothing, but the log says that it was told. */
@@ -148,7 +150,7 @@ static enum err death_write(struct claim_act *act, struct commit_tx *tx, enum ro
     if (d->died_at != 0)
         json_put_time(entry, "effective_at", d->died_at);
     struct ledger_ref ref;
-    return ledger_append(tx, entry, &ref);
+    return entry_append(tx, entry, &ref);
 }
 
 static enum err draft_check(const struct claim_act *act)
@@ -186,6 +188,7 @@ static enum err register_apply(struct commit_tx *tx, void *ctx)
                    sizeof(record->claimant.issuer));
         TRY(claim_insert(db, record));
         TRY(people_write(act, db, true, true));
+        TRY(retention_stage(act->ev, db, &record->id, record->stage));
     }
     if (!*act->existed)
         TRY(waiting_clock(act->ev, db, record, act->draft->nation));
@@ -228,6 +231,7 @@ static enum err change_apply(struct commit_tx *tx, void *ctx)
     if (!quiet)
         record->updated_at = clock_now();
     TRY(claim_update(db, record));
+    TRY(retention_stage(act->ev, db, &record->id, record->stage));
     TRY(people_write(act, db, d->has_parties, d->has_assigned));
     TRY(death_write(act, tx, role));
     TRY(waiting_clock(act->ev, db, record, d->has_nation ? d->nation : NULL));
@@ -242,7 +246,9 @@ enum err claim_change(struct evidence *ev, const struct principal *p, const stru
     act.now = clock_now();
     memset(out, 0, sizeof(*out));
     TRY(draft_check(&act));
-    return evidence_commit(ev, change_apply, &act, NULL);
+    enum err e = evidence_commit(ev, change_apply, &act, NULL);
+    retrieve_access_changed(ev);
+    return e;
 }
 
 enum { AGEING_PAGE = 32 };

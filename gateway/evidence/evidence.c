@@ -4,19 +4,24 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
+#include "gateway/evidence/bundle.h"
 #include "gateway/evidence/closing.h"
 #include "gateway/evidence/denial.h"
+#include "gateway/evidence/disposal.h"
 #include "gateway/evidence/entry.h"
 #include "gateway/evidence/flood.h"
 #include "gateway/evidence/internal.h"
+#include "gateway/evidence/report.h"
 #include "gateway/evidence/opener.h"
 #include "gateway/evidence/rescan.h"
 #include "gateway/evidence/resumable_internal.h"
 #include "gateway/evidence/running.h"
+#include "gateway/evidence/retention.h"
 #include "gateway/evidence/scribe.h"
 #include "gateway/evidence/seal.h"
 #include "gateway/evidence/session.h"
 #include "gateway/evidence/share.h"
+#include "gateway/evidence/unlock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +71,7 @@ static enum err parts_make(struct evidence *ev)
     TRY(session_table_new(ev->config.read_sessions, ev->keys, &ev->sessions));
     TRY(running_new((size_t)ev->config.uploads + KEYS_WAITING, &ev->running));
     TRY(share_new(ev->config.uploads, &ev->upload_shares));
+    TRY(share_new(BUNDLES_MAX, &ev->bundle_shares));
     TRY(flood_new(&ev->flood));
     TRY(closings_new(&ev->closings));
     TRY(resumable_table_new(ev->config.uploads_warm, &ev->resumables));
@@ -149,6 +155,7 @@ void evidence_free(struct evidence *ev)
     closings_free(ev->closings);
     flood_free(ev->flood);
     share_free(ev->upload_shares);
+    share_free(ev->bundle_shares);
     running_free(ev->running);
     session_table_free(ev->sessions);
     sealer_pool_free(ev->sealers);
@@ -172,10 +179,12 @@ enum err evidence_announce(struct evidence *ev, const uint8_t kinds_sha256[32])
     AUTO(json_free) json_t *entry = entry_new("gateway.started", NULL, ROLE_OPERATOR);
     json_put_text(entry, "version", EG_VERSION);
     entry_hex(entry, "kinds_sha256", kinds_sha256);
+    json_put_text_if(entry, "kinds_version", ev->parts.kinds->version);
     json_put_bool(entry, "inspection", ev->config.inspection);
     json_put_bool(entry, "intake_only", ev->config.intake_only);
     json_put_text(entry, "key", ev->keyring.keys[ev->keyring.active].id);
-    return evidence_commit(ev, append_entry, entry, NULL);
+    TRY(evidence_commit(ev, append_entry, entry, NULL));
+    return retention_adopt(ev);
 }
 
 enum err evidence_reload(struct evidence *ev)
@@ -205,6 +214,9 @@ void evidence_tick(struct evidence *ev)
     closing_ended(ev, false);
     denial_flush(ev, false);
     resumable_tick(ev);
+    report_tick(ev);
+    unlock_tick(ev);
+    disposal_tick(ev);
     enum err e = evidence_keep(ev, sweep_keys, NULL);
     if (e != ERR_OK)
         log_event(LOG_WARN, "idempotency.sweep_failed", log_err(e));

@@ -8,13 +8,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libconfig.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { KINDS_FILE_MAX = 256 * 1024 };
+enum { KINDS_FILE_MAX = 256 * 1024, RETENTION_DIGITS = 9 };
+#define RETENTION_MAX_S (INT64_C(36525) * 86400)
 
 static const char *const MEMBERS[] = {"name",  "max_bytes", "roles",    "types",
-                                      "words", "harmful",   "recording"};
+                                      "words", "harmful",   "recording", "retention"};
 
 static void config_clear(config_t *c)
 {
@@ -87,6 +89,34 @@ static enum err row_types(config_setting_t *row, int at, struct kind *k)
     return ERR_OK;
 }
 
+/* "730 days": how long it is kept after live interest ended. */
+static enum err row_retention(config_setting_t *row, int at, int64_t *out)
+{
+    static const struct {
+        const char *name;
+        int64_t seconds;
+    } UNITS[] = {{" s", 1}, {" min", 60}, {" h", 3600}, {" days", 86400}, {" weeks", 604800}};
+    const char *text = NULL;
+    char *rest = NULL;
+    *out = 0;
+    if (!config_setting_lookup_string(row, "retention", &text) || strcmp(text, "keep") == 0)
+        return config_setting_get_member(row, "retention") && !text
+                   ? err_set(ERR_INVALID, "kinds[%d].retention: wants a text", at)
+                   : ERR_OK;
+    size_t digits = strspn(text, "0123456789");
+    long long n = digits > 0 && digits <= RETENTION_DIGITS ? strtoll(text, &rest, 10) : 0;
+    for (size_t i = 0; n > 0 && i < ARRAY_LEN(UNITS); i++) {
+        if (strcmp(rest, UNITS[i].name) == 0)
+            *out = n * UNITS[i].seconds;
+    }
+    return *out > 0 && *out <= RETENTION_MAX_S
+               ? ERR_OK
+               : err_set(ERR_INVALID,
+                         "kinds[%d].retention: wants \"keep\", or a number of days like "
+                         "\"730 days\" (s, min, h, days, weeks), up to 100 years",
+                         at);
+}
+
 static enum err row_read(config_setting_t *row, int at, struct kind *k)
 {
     TRY(row_members_known(row, at));
@@ -102,6 +132,7 @@ static enum err row_read(config_setting_t *row, int at, struct kind *k)
     k->max_bytes = (uint64_t)max_bytes;
     k->harmful = harmful != 0;
     k->recording = recording != 0;
+    TRY(row_retention(row, at, &k->retention_s));
     TRY(row_roles(row, at, &k->roles));
     return row_types(row, at, k);
 }
@@ -119,6 +150,16 @@ static enum err file_text(const char *path, struct buf *out)
     return n < 0 ? err_errno(path) : buf_append_byte(out, '\n');
 }
 
+static enum err version_read(const config_t *file, const char *path, struct kinds *out)
+{
+    const char *version = "";
+    (void)config_lookup_string(file, "version", &version);
+    if (strlen(version) > SHORT_TEXT_MAX)
+        return err_set(ERR_INVALID, "%s: version: up to %d bytes", path, SHORT_TEXT_MAX);
+    memcpy(out->version, version, strlen(version) + 1);
+    return ERR_OK;
+}
+
 enum err kinds_load(const char *path, struct kinds *out)
 {
     AUTO_CLEAR(config_clear) config_t file;
@@ -131,6 +172,7 @@ enum err kinds_load(const char *path, struct kinds *out)
     if (!config_read_string(&file, buf_text(&text)))
         return err_set(ERR_INVALID, "%s:%d: %s", path, config_error_line(&file),
                        config_error_text(&file));
+    TRY(version_read(&file, path, out));
     config_setting_t *rows = config_lookup(&file, "kinds");
     int n = rows ? config_setting_length(rows) : 0;
     if (n < 1 || n > KINDS_MAX)

@@ -2,10 +2,11 @@
  * ships): what may be sent, by whom, how large, of which types, and whether the harm rule holds
  * from the start.
  *
+ *     version = "2026-1";
  *     kinds = (
  *       { name = "further_evidence"; max_bytes = 1073741824L; roles = ["claimant", ...];
  *         types = ["application/pdf", ...]; words = "PDF, JPG, ...";
- *         harmful = false; recording = false; }, ...
+ *         harmful = false; recording = false; retention = "730 days"; }, ...
  *     );
  */
 #ifndef GATEWAY_EVIDENCE_KINDS_H
@@ -25,10 +26,12 @@ struct kind {
     char words[KIND_WORDS_MAX + 1]; /* the types as people call them, for the refusal */
     bool harmful;                   /* the harm rule holds from the start */
     bool recording;                 /* belongs to an assessment; the recording choice decides */
+    int64_t retention_s; /* kept so long after live interest ended; 0: until somebody decides */
 };
 struct kinds {
     struct kind rows[KINDS_MAX];
     size_t n;
+    char version[SHORT_TEXT_MAX + 1]; /* what the department calls this policy */
     uint8_t sha256[32]; /* of the file as it was read: the policy's version, told to the log */
 };
 

@@ -62,6 +62,9 @@ struct api_trouble {
     char detail[ERR_MESSAGE_MAX];
 };
 void api_trouble_of(struct http_exchange *x, enum err e, struct api_trouble *out);
+/* Of api_identify: sets the challenge, too. */
+void api_trouble_of_caller(struct http_exchange *x, enum err e, bool resuming,
+                           struct api_trouble *out);
 /* Its members as RFC 9457 has them: a new reference. */
 json_t *api_trouble_json(const struct api_trouble *t);
 /* Replies with it, and with the members of `more` (stolen, may be NULL). */
@@ -97,6 +100,9 @@ extern const struct api_creation SAMPLE_DRAW, HARM_RELEASE, HARM_REVOKE;
 extern const struct api_creation REQUEST_MAKE;
 extern const struct api_call REQUEST_CHANGE, REQUEST_WITHDRAW, REQUEST_LIST, LEASE_TAKE,
     LEASE_RELEASE;
+
+extern const struct api_creation COPY_DELETED, INCIDENT_REVIEW, QUARANTINE_RELEASE;
+extern const struct api_call CHOICE_RECEIPT, RETRIEVALS_GET, INCIDENT_LIST;
 
 /* An upload, as its Content-Type says: streamed, so it has functions of its own (intake.h). */
 void intake_begin(struct http_exchange *x);

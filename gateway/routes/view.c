@@ -19,6 +19,13 @@ static void put_time_if(json_t *object, const char *name, int64_t micros)
         json_put_time(object, name, micros);
 }
 
+static void put_hex(json_t *object, const char *name, const uint8_t digest[32])
+{
+    char hex[HEX_SIZE(32)];
+    hex_encode(digest, 32, hex);
+    json_put_text(object, name, hex);
+}
+
 /* --- claims ------------------------------------------------------------------------------- */
 
 static json_t *claim_party(const struct party_record *p)
@@ -194,6 +201,46 @@ json_t *view_choice_event(const struct choice_event *e)
     json_put_text_if(o, "notice_version", e->notice_version);
     json_put_text_if(o, "on_behalf_of", e->on_behalf_of);
     json_put_text(o, "by_role", e->by_role);
+    json_put_text_if(o, "authority", e->authority);
+    if (e->has_notice_sha256)
+        put_hex(o, "notice_sha256", e->notice_sha256);
+    if (e->authority[0]) /* those from before say neither */
+        put_hex(o, "policy_sha256", e->policy);
+    json_put_int(o, "entry", (json_int_t)e->ledger_index);
+    return o;
+}
+
+json_t *view_incident(const struct incident_record *r, bool staff)
+{
+    json_t *o = json_object();
+    view_put_id(o, "id", &r->id);
+    json_put_text(o, "kind", r->kind);
+    view_put_id(o, "claim", &r->claim);
+    view_put_id(o, "assessment", &r->assessment);
+    view_put_id(o, "artefact", &r->artefact);
+    json_put_text(o, "event_id", r->event_id);
+    json_put_time(o, "raised_at", r->raised_at);
+    put_time_if(o, "reviewed_at", r->reviewed_at);
+    if (staff && r->reviewed_at != 0) {
+        json_put_text(o, "reviewed_by", r->reviewer.subject);
+        json_put_text(o, "outcome", r->outcome);
+    }
+    return o;
+}
+
+json_t *view_retrieval(const struct retrieval_record *r)
+{
+    json_t *o = json_object(), *by = json_object();
+    view_put_id(o, "session", &r->session.id);
+    json_put_text(by, "issuer", r->session.actor.issuer);
+    json_put_text(by, "subject", r->session.actor.subject);
+    json_put(o, "by", by);
+    json_put_text(o, "purpose", r->session.purpose);
+    json_put_time(o, "opened_at", r->session.opened_at);
+    put_time_if(o, "closed_at", r->session.closed_at);
+    json_put_int(o, "served", (json_int_t)r->session.bytes_served);
+    put_time_if(o, "deletion_requested_at", r->deletion_requested_at);
+    put_time_if(o, "deletion_confirmed_at", r->deletion_confirmed_at);
     return o;
 }
 
@@ -225,6 +272,10 @@ json_t *view_assessment(const struct assessment_view *v, const struct principal 
         (void)json_array_append_new(recordings, view_artefact(a, mine));
     }
     json_put(o, "recordings", recordings);
+    json_t *incidents = json_array();
+    for (size_t i = 0; i < v->n_incidents; i++)
+        (void)json_array_append_new(incidents, view_incident(&v->incidents[i], false));
+    json_put(o, "incidents", incidents);
     return o;
 }
 

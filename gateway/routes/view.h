@@ -22,6 +22,8 @@ json_t *view_awaited(const struct uuid *artefact, int64_t until);
 json_t *view_assessment(const struct assessment_view *v, const struct principal *p);
 json_t *view_assessment_new(const struct assessment_record *a);
 json_t *view_choice_event(const struct choice_event *e);
+json_t *view_incident(const struct incident_record *r, bool staff);
+json_t *view_retrieval(const struct retrieval_record *r);
 json_t *view_consent(const struct consent_record *c);
 json_t *view_restriction(const struct restriction_record *r);
 json_t *view_hold(const struct hold_record *h);
