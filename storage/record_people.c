@@ -1,5 +1,5 @@
-/* The claimant's death. Invariant: a claim has one row at the most; what was told before stands in
- * the log. */
+/* The claimant's death. Invariant: a claim has one row at the most; what was told before stands
+ * in the log. */
 #include "storage/record_people.h"
 
 #include "storage/record.h"

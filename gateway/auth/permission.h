@@ -40,6 +40,12 @@
     X(ACTION_ASSESSMENT_READ, "assessment.read")                                               \
     X(ACTION_CHOICE_NOTICE, "choice.notice")                                                   \
     X(ACTION_CHOICE_SET, "choice.set") /* opt_out, opt_in */                                   \
+    X(ACTION_CHOICE_RECEIPT, "choice.receipt") /* of an event that somebody else recorded */   \
+    X(ACTION_RECORDING_DECIDE, "recording.decide") /* let one out of quarantine */             \
+    X(ACTION_RETRIEVALS_READ, "artefact.retrievals") /* who has retrieved it */                \
+    X(ACTION_COPY_DELETED, "copy.confirm_deleted")   /* of one's own retrieval */              \
+    X(ACTION_INCIDENT_READ, "incident.read")                                                   \
+    X(ACTION_INCIDENT_REVIEW, "incident.review")                                               \
     X(ACTION_CONSENT_GIVE, "consent.give")                                                     \
     X(ACTION_CONSENT_READ, "consent.read")                                                     \
     X(ACTION_REQUEST_ASK, "request.ask") /* ask for evidence, change or withdraw that */       \

@@ -107,7 +107,8 @@ static enum err relation_of_sample(struct db *db, const struct artefact_record *
 /* Who may send sees what they sent, whatever else their scope leaves out. */
 static enum action asked_of(enum action action, bool uploader)
 {
-    return uploader && action == ACTION_ARTEFACT_READ ? ACTION_CLAIM_READ : action;
+    bool own = action == ACTION_ARTEFACT_READ || action == ACTION_ARTEFACT_UNLOCK;
+    return uploader && own ? ACTION_CLAIM_READ : action;
 }
 
 static enum err relations_on_artefact(struct db *db, const struct artefact_record *a,

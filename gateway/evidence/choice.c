@@ -1,5 +1,5 @@
-/* The two writes (assessment, event) and the read; what follows from events is decided by the
- * tables of recording.h. */
+/* Assessments, made and read; choice_event.c records the events, and what follows from them is
+ * decided by the tables of recording.h. */
 #include "gateway/evidence/choice.h"
 
 #include "gateway/base/clock.h"
@@ -12,14 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool event_is(const struct choice_event *e, const char *name)
-{
-    return strcmp(e->event, name) == 0;
-}
-
 /* --- reading ------------------------------------------------------------------------------ */
 
-static enum err events_load(struct db *db, const struct uuid *assessment,
+enum err choice_events_load(struct db *db, const struct uuid *assessment,
                             struct choice_event **out, size_t *n)
 {
     *out = calloc(CHOICE_EVENTS_MAX, sizeof(**out));
@@ -38,7 +33,7 @@ enum err choice_judge(struct db *db, const struct uuid *assessment, int64_t star
 {
     AUTO_FREE struct choice_event *events = NULL;
     size_t n = 0;
-    TRY(events_load(db, assessment, &events, &n));
+    TRY(choice_events_load(db, assessment, &events, &n));
     *out = recording_verdict(events, n, started, stopped);
     return ERR_OK;
 }
@@ -47,14 +42,15 @@ void assessment_view_clear(struct assessment_view *v)
 {
     free(v->events);
     free(v->recordings);
+    free(v->incidents);
     v->events = NULL;
     v->recordings = NULL;
+    v->incidents = NULL;
 }
 
 /* Finds the assessment and asks for the action on its claim; foreign and missing look alike. */
-static enum err assessment_reach(struct db *db, const struct uuid *id,
-                                 const struct principal *p, enum action action,
-                                 struct assessment_record *out, enum role *role)
+enum err assessment_reach(struct db *db, const struct uuid *id, const struct principal *p,
+                          enum action action, struct assessment_record *out, enum role *role)
 {
     enum err found = assessment_find(db, id, out);
     if (found == ERR_NOT_FOUND) {
@@ -70,7 +66,7 @@ static enum err assessment_reach(struct db *db, const struct uuid *id,
 }
 
 /* A kind that is no longer in the table is taken for one. */
-static bool is_recording(const struct evidence *ev, const struct artefact_record *a)
+bool choice_decides(const struct evidence *ev, const struct artefact_record *a)
 {
     const struct kind *kind = kinds_find(ev->parts.kinds, a->kind);
     return !kind || kind->recording;
@@ -86,7 +82,7 @@ enum err choice_room(struct evidence *ev, struct db *db, const struct uuid *asse
     while (n == RECORDINGS_MAX && recordings < RECORDINGS_MAX) {
         TRY(artefact_list_assessment(db, assessment, &after, page, RECORDINGS_MAX, &n));
         for (size_t i = 0; i < n; i++) {
-            recordings += is_recording(ev, &page[i]);
+            recordings += choice_decides(ev, &page[i]);
             after = page[i].id;
         }
     }
@@ -115,7 +111,7 @@ static enum err recordings_keep(struct evidence *ev, struct db *db, const struct
     size_t kept = 0;
     for (size_t i = 0; i < *n; i++) {
         bool seen = false;
-        if (is_recording(ev, &list[i]))
+        if (choice_decides(ev, &list[i]))
             TRY(may_see(db, p, &list[i], &seen));
         if (seen)
             list[kept++] = list[i];
@@ -146,6 +142,24 @@ static enum err recordings_load(struct evidence *ev, struct db *db, const struct
     return ERR_OK;
 }
 
+/* Of the recordings that the caller sees. */
+static enum err incidents_load(struct db *db, struct assessment_view *out)
+{
+    size_t n = 0;
+    out->incidents = calloc(RECORDINGS_MAX, sizeof(*out->incidents));
+    if (!out->incidents)
+        return err_set(ERR_NOMEM, "incidents");
+    TRY(incident_list_assessment(db, &out->record.id, out->incidents, RECORDINGS_MAX, &n));
+    for (size_t i = 0; i < n; i++) {
+        bool seen = false;
+        for (size_t k = 0; k < out->n_recordings; k++)
+            seen = seen || uuid_equal(&out->recordings[k].id, &out->incidents[i].artefact);
+        if (seen)
+            out->incidents[out->n_incidents++] = out->incidents[i];
+    }
+    return ERR_OK;
+}
+
 enum err assessment_get(struct evidence *ev, const struct principal *p, const struct uuid *id,
                         struct assessment_view *out)
 {
@@ -153,9 +167,10 @@ enum err assessment_get(struct evidence *ev, const struct principal *p, const st
     memset(out, 0, sizeof(*out));
     TRY(db_read_begin(ev->parts.db, &db));
     TRY(assessment_reach(db, id, p, ACTION_ASSESSMENT_READ, &out->record, NULL));
-    TRY(events_load(db, id, &out->events, &out->n_events));
+    TRY(choice_events_load(db, id, &out->events, &out->n_events));
     out->choice = choice_state_at(out->events, out->n_events, INT64_MAX);
-    return recordings_load(ev, db, p, out);
+    TRY(recordings_load(ev, db, p, out));
+    return incidents_load(db, out);
 }
 
 /* --- a new assessment --------------------------------------------------------------------- */
@@ -180,7 +195,7 @@ static enum err create_apply(struct commit_tx *tx, void *ctx)
     entry_claim(entry, &act->record->claim);
     json_put_text(entry, "assessment", id);
     struct ledger_ref ref;
-    return ledger_append(tx, entry, &ref);
+    return entry_append(tx, entry, &ref);
 }
 
 enum err assessment_create(struct evidence *ev, const struct principal *p,
@@ -194,168 +209,4 @@ enum err assessment_create(struct evidence *ev, const struct principal *p,
     struct create_act act = {.p = p, .record = inout};
     replay_needs(once, ACTION_ASSESSMENT_CREATE, claim, NULL, REFUSAL_CLAIM_NOT_FOUND);
     return replay_commit(ev, once, create_apply, &act);
-}
-
-/* --- an event of the choice --------------------------------------------------------------- */
-
-struct choice_act {
-    struct evidence *ev;
-    const struct principal *p;
-    struct choice_event *event;
-    struct replay *once;
-    struct assessment_record assessment;
-    enum role role;
-    struct choice_result *out;
-};
-
-static enum err event_check(const struct choice_event *e)
-{
-    if (!event_is(e, "notice") && !event_is(e, "opt_out") && !event_is(e, "opt_in"))
-        return refuse_because(REFUSAL_INVALID_REQUEST,
-                              "event must be notice, opt_out or opt_in");
-    if (e->effective_at > clock_now() + CHOICE_FUTURE_MAX_S * MICROS_PER_SECOND)
-        return refuse_because(REFUSAL_INVALID_REQUEST, "effective_at lies in the future");
-    return ERR_OK;
-}
-
-static bool event_same(const struct choice_event *a, const struct choice_event *b)
-{
-    return strcmp(a->event, b->event) == 0 && a->effective_at == b->effective_at &&
-           strcmp(a->notice_version, b->notice_version) == 0 &&
-           strcmp(a->channel, b->channel) == 0 && strcmp(a->on_behalf_of, b->on_behalf_of) == 0;
-}
-
-/* The same event again by whoever recorded it is harmless; another one under its id is not, and
- * somebody else's receipt, which names its actor, is not given out. */
-static enum err event_repeated(struct choice_act *act, struct db *db)
-{
-    struct choice_event known;
-    enum err found = choice_find(db, &act->event->assessment, act->event->event_id, &known);
-    if (found == ERR_NOT_FOUND)
-        return ERR_OK;
-    TRY(found);
-    if (!event_same(&known, act->event) || !person_is(&known.by, act->p))
-        return refuse_because(REFUSAL_CONFLICT,
-                              "this event_id is on record with other content");
-    act->out->repeated = true;
-    *act->event = known;
-    return ERR_OK;
-}
-
-static enum err event_log(struct choice_act *act, struct commit_tx *tx)
-{
-    const struct choice_event *e = act->event;
-    char action[SHORT_TEXT_MAX + 16], id[UUID_TEXT_SIZE];
-    (void)snprintf(action, sizeof(action), "choice.%s", e->event);
-    AUTO(json_free) json_t *entry = entry_new(action, act->p, act->role);
-    uuid_format(&e->assessment, id);
-    entry_claim(entry, &act->assessment.claim);
-    json_put_text(entry, "assessment", id);
-    json_put_text(entry, "event_id", e->event_id);
-    json_put_time(entry, "effective_at", e->effective_at);
-    json_put_text_if(entry, "channel", e->channel);
-    json_put_text_if(entry, "notice_version", e->notice_version);
-    json_put_text_if(entry, "on_behalf_of", e->on_behalf_of);
-    struct ledger_ref ref;
-    TRY(ledger_append(tx, entry, &ref));
-    act->event->ledger_index = ref.index;
-    return ERR_OK;
-}
-
-static bool restrictable(enum artefact_status s)
-{
-    return s == ARTEFACT_AVAILABLE || s == ARTEFACT_QUARANTINED || s == ARTEFACT_COULD_NOT_SCAN;
-}
-
-static enum err restrict_one(struct choice_act *act, struct commit_tx *tx,
-                             const struct artefact_record *a)
-{
-    TRY(artefact_status_change(commit_db(tx), &a->id, a->status, ARTEFACT_RESTRICTED,
-                               "opted-out"));
-    AUTO(json_free) json_t *entry = entry_new("recording.restricted", act->p, act->role);
-    entry_artefact(entry, a);
-    json_put_text(entry, "reason", "opted-out");
-    json_put_text(entry, "event_id", act->event->event_id);
-    struct ledger_ref ref;
-    TRY(entry_append_linked(tx, entry, a, &ref));
-    act->out->restricted += !a->harmful; /* the harm rule holds for counts as well */
-    return ERR_OK;
-}
-
-/* Every recording that is there, however many artefacts name the assessment. Other evidence
- * that names it (a report, a letter) is not the choice's to restrict. */
-static enum err restrict_recordings(struct choice_act *act, struct commit_tx *tx)
-{
-    AUTO_FREE struct artefact_record *page = calloc(RECORDINGS_MAX, sizeof(*page));
-    struct uuid after = {{0}};
-    size_t n = RECORDINGS_MAX;
-    if (!page)
-        return err_set(ERR_NOMEM, "recordings");
-    while (n == RECORDINGS_MAX) {
-        TRY(artefact_list_assessment(commit_db(tx), &act->event->assessment, &after, page,
-                                     RECORDINGS_MAX, &n));
-        for (size_t i = 0; i < n; i++) {
-            if (is_recording(act->ev, &page[i]) && restrictable(page[i].status))
-                TRY(restrict_one(act, tx, &page[i]));
-            after = page[i].id;
-        }
-    }
-    return ERR_OK;
-}
-
-static enum err room_for(const struct choice_event *e, const struct choice_event *events,
-                         size_t n)
-{
-    bool changes =
-        event_is(e, "opt_out") && !choice_is_out(choice_state_at(events, n, INT64_MAX));
-    if (n < CHOICE_CHANGES_MAX || changes)
-        return ERR_OK;
-    return refuse_because(REFUSAL_QUOTA_EXCEEDED,
-                          "the choice was changed too often; only an opt-out is taken now");
-}
-
-static enum err event_append(struct choice_act *act, struct commit_tx *tx)
-{
-    AUTO_FREE struct choice_event *events = NULL;
-    size_t n = 0;
-    TRY(events_load(commit_db(tx), &act->event->assessment, &events, &n));
-    TRY(room_for(act->event, events, n));
-    act->event->recorded_at = clock_now();
-    act->event->by = person_of(act->p);
-    (void)snprintf(act->event->by_role, sizeof(act->event->by_role), "%s",
-                   role_name(act->role));
-    TRY(event_log(act, tx));
-    TRY(choice_insert(commit_db(tx), act->event));
-    return event_is(act->event, "opt_out") ? restrict_recordings(act, tx) : ERR_OK;
-}
-
-static enum err choice_apply(struct commit_tx *tx, void *ctx)
-{
-    struct choice_act *act = ctx;
-    struct db *db = commit_db(tx);
-    act->out->repeated = false;
-    act->out->restricted = 0;
-    enum action action =
-        event_is(act->event, "notice") ? ACTION_CHOICE_NOTICE : ACTION_CHOICE_SET;
-    TRY(assessment_reach(db, &act->event->assessment, act->p, action, &act->assessment,
-                         &act->role));
-    replay_needs(act->once, action, &act->assessment.claim, NULL, REFUSAL_NOT_FOUND);
-    TRY(event_repeated(act, db));
-    if (!act->out->repeated)
-        TRY(event_append(act, tx));
-    AUTO_FREE struct choice_event *events = NULL;
-    size_t n = 0;
-    TRY(events_load(db, &act->event->assessment, &events, &n));
-    act->out->state = choice_state_at(events, n, INT64_MAX);
-    return ERR_OK;
-}
-
-enum err choice_record(struct evidence *ev, const struct principal *p,
-                       struct choice_event *event, struct replay *once,
-                       struct choice_result *out)
-{
-    TRY(event_check(event));
-    struct choice_act act = {.ev = ev, .p = p, .event = event, .once = once, .out = out};
-    TRY(replay_commit(ev, once, choice_apply, &act));
-    return evidence_receipt(ev, event->ledger_index, &out->receipt);
 }

@@ -19,6 +19,7 @@
 
 #include "gateway/evidence/recording.h"
 #include "gateway/evidence/replay.h"
+#include "storage/record_recordings.h"
 
 /* --- assessments --- */
 struct assessment_view {
@@ -28,6 +29,8 @@ struct assessment_view {
     size_t n_events;
     struct artefact_record *recordings; /* those that the caller may see, newest first */
     size_t n_recordings;
+    struct incident_record *incidents; /* of those, oldest first */
+    size_t n_incidents;
 };
 void assessment_view_clear(struct assessment_view *v);
 DEFINE_AUTO_CLEAR(struct assessment_view, assessment_view_clear);
@@ -53,12 +56,25 @@ struct choice_result {
     size_t restricted; /* recordings that this event restricted, but for harmful ones */
     struct buf receipt;
 };
-/* event: event_id, assessment, event, channel, notice_version, effective_at, on_behalf_of are
- * the caller's; the rest is filled. The same event_id with other content, or of somebody else:
- * REFUSAL_CONFLICT. */
+/* event: event_id, assessment, event, channel, notice_version, notice_sha256, effective_at,
+ * on_behalf_of are the caller's; the rest is filled. The same event_id with other content, or
+ * of somebody else: REFUSAL_CONFLICT; so is one that became effective after the claimant's
+ * death. */
 MUST_USE enum err choice_record(struct evidence *ev, const struct principal *p,
                                 struct choice_event *event, struct replay *once,
                                 struct choice_result *out);
+
+/* The receipt of one of its events: of one's own, or by ACTION_CHOICE_RECEIPT.
+ * REFUSAL_NOT_FOUND without such an event. */
+MUST_USE enum err choice_receipt(struct evidence *ev, const struct principal *p,
+                                 const struct uuid *assessment, const char *event_id,
+                                 struct buf *out);
+
+/* A records owner lets a recording without proof of notice out of quarantine, by name and with
+ * a reason: it is judged anew. REFUSAL_CONFLICT where it does not wait for that. */
+MUST_USE enum err recording_decide(struct evidence *ev, const struct principal *p,
+                                   const struct uuid *artefact, const char *reason,
+                                   struct replay *once, struct artefact_record *out);
 
 /* Inside a commit, or before: is there room for one more recording (REFUSAL_QUOTA_EXCEEDED)? */
 MUST_USE enum err choice_room(struct evidence *ev, struct db *db,
@@ -66,5 +82,16 @@ MUST_USE enum err choice_room(struct evidence *ev, struct db *db,
 /* Inside a commit: the verdict on a recording of this assessment now. */
 MUST_USE enum err choice_judge(struct db *db, const struct uuid *assessment, int64_t started,
                                int64_t stopped, enum recording_verdict *out);
+
+/* --- for the rooms of gateway/evidence/ --- */
+/* Finds the assessment and asks for the action on its claim; foreign and missing look alike. */
+MUST_USE enum err assessment_reach(struct db *db, const struct uuid *id,
+                                   const struct principal *p, enum action action,
+                                   struct assessment_record *out, enum role *role);
+/* All of them, on the heap. */
+MUST_USE enum err choice_events_load(struct db *db, const struct uuid *assessment,
+                                     struct choice_event **out, size_t *n);
+/* Whether the choice decides about it: a recording, or of a kind that is no longer known. */
+bool choice_decides(const struct evidence *ev, const struct artefact_record *a);
 
 #endif

@@ -98,7 +98,7 @@ static enum err consent_apply(struct commit_tx *tx, void *ctx)
     json_put_text(entry, "statement_version", c->statement_version);
     json_put_time(entry, "effective_at", c->effective_at);
     struct ledger_ref ref;
-    TRY(ledger_append(tx, entry, &ref));
+    TRY(entry_append(tx, entry, &ref));
     c->ledger_index = ref.index;
     return consent_insert(db, c);
 }

@@ -47,7 +47,7 @@ struct commit_act {
 static enum err commit_apply(struct commit_tx *tx, void *ctx)
 {
     struct commit_act *act = ctx;
-    return ledger_append(tx, act->entry, &act->ref);
+    return entry_append(tx, act->entry, &act->ref);
 }
 
 enum err denial_commit(struct evidence *ev, json_t *entry, uint64_t *index)

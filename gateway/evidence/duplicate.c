@@ -81,7 +81,7 @@ enum err duplicate_log(struct commit_tx *tx, const struct principal *p, enum rol
     json_put_int(entry, "size", (int64_t)d->artefact.size);
     if (!uuid_is_nil(session))
         entry_upload(entry, session);
-    TRY(ledger_append(tx, entry, &ref));
+    TRY(entry_append(tx, entry, &ref));
     d->entry = ref.index;
     return ERR_OK;
 }

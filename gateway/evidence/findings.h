@@ -12,6 +12,7 @@
 #define STATUS_REASON_INFECTED "infected"
 #define STATUS_REASON_INTERVAL "recording-interval"
 #define STATUS_REASON_NO_NOTICE "recording-no-notice"
+#define STATUS_REASON_OPTED_OUT "opted-out"
 
 /* Attempts at what may be the file's own fault, before it counts as one that cannot be scanned:
  * a parser that dies of it will die of it again. */

@@ -16,8 +16,8 @@ static const struct word {
     const char *text;
     uint32_t covers;
 } WORDS[] = {
-    {"all", COVER_ALL},   {"full", COVER_ALL},      {"evidence", COVER_READ | COVER_SEND},
-    {"read", COVER_READ}, {"upload", COVER_SEND},   {"choice", COVER_DECIDE},
+    {"all", COVER_ALL},   {"full", COVER_ALL},    {"evidence", COVER_READ | COVER_SEND},
+    {"read", COVER_READ}, {"upload", COVER_SEND}, {"choice", COVER_DECIDE},
 };
 
 /* The next word of a scope: its length, and *at behind it; 0 at the end. */

@@ -14,9 +14,9 @@
  * it is registered.
  *
  * Time: a party acts from `from` until `until`. One appointee acts at a time: the one whose
- * appointment began last. Authority that was given before the claimant died ends with the death;
- * that of an appointee, a parent or a guardian from before the claimant's sixteenth birthday
- * ends with the birthday. Who is registered with a later beginning acts.
+ * appointment began last. Authority that was given before the claimant died ends with the
+ * death; that of an appointee, a parent or a guardian from before the claimant's sixteenth
+ * birthday ends with the birthday. Who is registered with a later beginning acts.
  */
 #ifndef GATEWAY_EVIDENCE_PARTY_H
 #define GATEWAY_EVIDENCE_PARTY_H
@@ -35,9 +35,9 @@ bool scope_sends(const char *scope, const char *kind);
 /* Whether authority that covers this is enough for the action. */
 bool cover_permits(uint32_t covers, enum action action);
 
-struct claim_life { /* micros; 0: not known, or not yet */
-    int64_t began_at;   /* of the claim: what is registered without a beginning began then */
-    int64_t of_age_at;  /* the claimant's sixteenth birthday */
+struct claim_life {    /* micros; 0: not known, or not yet */
+    int64_t began_at;  /* of the claim: what is registered without a beginning began then */
+    int64_t of_age_at; /* the claimant's sixteenth birthday */
     int64_t died_at;
 };
 /* The sixteenth birthday of a date of birth; 0 for "". */

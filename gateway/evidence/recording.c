@@ -1,5 +1,6 @@
-/* Two walks over two tables. Nothing here knows of a database or a clock, so that a test can run
- * every order of events through the very functions that decide (test_recording_machine.c). */
+/* Two walks over two tables. Nothing here knows of a database or a clock, so that a test can
+ * run every order of events through the very functions that decide (test_recording_machine.c).
+ */
 #include "gateway/evidence/recording.h"
 
 #include <stdlib.h>
@@ -110,14 +111,18 @@ static const struct state_name {
     const char *name;
     enum artefact_status status;
 } STATES[RECORDING_STATE_COUNT] = {
-    {"expected", ARTEFACT_STATUS_COUNT},        {"receiving", ARTEFACT_RECEIVING},
-    {"quarantined", ARTEFACT_QUARANTINED},      {"available", ARTEFACT_AVAILABLE},
-    {"could_not_scan", ARTEFACT_COULD_NOT_SCAN}, {"restricted", ARTEFACT_RESTRICTED},
-    {"refused", ARTEFACT_REFUSED},              {"disposed", ARTEFACT_DISPOSED},
+    {"expected", ARTEFACT_STATUS_COUNT},
+    {"receiving", ARTEFACT_RECEIVING},
+    {"quarantined", ARTEFACT_QUARANTINED},
+    {"available", ARTEFACT_AVAILABLE},
+    {"could_not_scan", ARTEFACT_COULD_NOT_SCAN},
+    {"restricted", ARTEFACT_RESTRICTED},
+    {"refused", ARTEFACT_REFUSED},
+    {"disposed", ARTEFACT_DISPOSED},
 };
-static const char *const ACTS[RECORDING_ACT_COUNT] = {
-    "start", "commit", "clear", "decide", "opt_out", "opt_in", "hide", "lift", "retrieve",
-    "dispose"};
+static const char *const ACTS[RECORDING_ACT_COUNT] = {"start",    "commit", "clear", "decide",
+                                                      "opt_out",  "opt_in", "hide",  "lift",
+                                                      "retrieve", "dispose"};
 
 /* The names that the table uses. */
 enum {
@@ -184,9 +189,12 @@ static const char PAGE_HEAD[] =
     "## The choice\n"
     "\n"
     "One for each assessment. The state at a moment is this machine run over the events\n"
-    "effective by then, in order of `effective_at`: the order in which they were recorded does\n"
-    "not matter, and the same event again (`event_id`) changes nothing. Of one moment's events a\n"
-    "notice comes first and an opt-out last, so an opt-out wins its moment. Who may record one:\n"
+    "effective by then, in order of `effective_at`: the order in which they were recorded "
+    "does\n"
+    "not matter, and the same event again (`event_id`) changes nothing. Of one moment's events "
+    "a\n"
+    "notice comes first and an opt-out last, so an opt-out wins its moment. Who may record "
+    "one:\n"
     "[permissions.md](permissions.md), `choice.notice` and `choice.set`. After the claimant's\n"
     "death nothing is taken that became effective later.\n"
     "\n"
@@ -208,7 +216,8 @@ static const char PAGE_MIDDLE[] =
     "- **no proof**: no notice was effective at its start;\n"
     "- **allowed**: else.\n"
     "\n"
-    "A legal hold changes no state; it blocks *dispose*. An opt-in has no row: from then on the\n"
+    "A legal hold changes no state; it blocks *dispose*. An opt-in has no row: from then on "
+    "the\n"
     "choice allows, and nothing older is released by it. An opt-out that was effective before\n"
     "the end of a recording that is already there raises an incident as well.\n"
     "\n"
@@ -217,8 +226,10 @@ static const char PAGE_MIDDLE[] =
 
 static const char PAGE_END[] =
     "\n"
-    "No order of events ends with a recording that is available and an opt-out effective at or\n"
-    "before its start; `tests/unit/evidence/test_recording_machine.c` runs every order of up to\n"
+    "No order of events ends with a recording that is available and an opt-out effective at "
+    "or\n"
+    "before its start; `tests/unit/evidence/test_recording_machine.c` runs every order of up "
+    "to\n"
     "six events through these tables.\n";
 
 static const char *when_words(unsigned when)
@@ -250,8 +261,8 @@ enum err recording_print(struct buf *out)
     TRY(buf_append_str(out, PAGE_MIDDLE));
     for (size_t i = 0; i < ARRAY_LEN(RECORDINGS); i++) {
         const struct recording_row *r = &RECORDINGS[i];
-        TRY(buf_printf(out, "| %s | %s | %s | %s | %s |\n", STATES[r->state].name,
-                       ACTS[r->act], when_words(r->when), STATES[r->next].name, r->words));
+        TRY(buf_printf(out, "| %s | %s | %s | %s | %s |\n", STATES[r->state].name, ACTS[r->act],
+                       when_words(r->when), STATES[r->next].name, r->words));
     }
     return buf_append_str(out, PAGE_END);
 }

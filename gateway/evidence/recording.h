@@ -45,15 +45,15 @@ enum recording_verdict recording_verdict(const struct choice_event *events, size
                                          int64_t started, int64_t stopped);
 
 enum recording_state { /* of an artefact, but for the first, by its status */
-    RECORDING_EXPECTED,
-    RECORDING_RECEIVING,
-    RECORDING_IN_QUARANTINE,
-    RECORDING_AVAILABLE,
-    RECORDING_COULD_NOT_SCAN,
-    RECORDING_RESTRICTED,
-    RECORDING_WAS_REFUSED,
-    RECORDING_DISPOSED,
-    RECORDING_STATE_COUNT
+                       RECORDING_EXPECTED,
+                       RECORDING_RECEIVING,
+                       RECORDING_IN_QUARANTINE,
+                       RECORDING_AVAILABLE,
+                       RECORDING_COULD_NOT_SCAN,
+                       RECORDING_RESTRICTED,
+                       RECORDING_WAS_REFUSED,
+                       RECORDING_DISPOSED,
+                       RECORDING_STATE_COUNT
 };
 enum recording_act {
     RECORDING_START,    /* the upload begins */

@@ -7,6 +7,7 @@
 #include "gateway/evidence/entry.h"
 #include "gateway/evidence/inspecting.h"
 #include "gateway/evidence/rescan_internal.h"
+#include "gateway/evidence/unseal.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -40,7 +41,7 @@ static enum err choice_again(struct db *db, const struct artefact_record *a,
     bool refused = verdict == RECORDING_REFUSED;
     *status = refused ? ARTEFACT_RESTRICTED : ARTEFACT_QUARANTINED;
     (void)snprintf(reason, SHORT_TEXT_MAX + 1, "%s",
-                   refused ? "opted-out" : STATUS_REASON_NO_NOTICE);
+                   refused ? STATUS_REASON_OPTED_OUT : STATUS_REASON_NO_NOTICE);
     return ERR_OK;
 }
 
@@ -136,20 +137,6 @@ static enum err opening_apply(struct commit_tx *tx, void *ctx)
     return ERR_OK;
 }
 
-static enum err opening_key(const struct rescan_parts *parts, const struct opening *o,
-                            const struct blob_reader *blob, uint8_t key[AGE_PAYLOAD_KEY_SIZE])
-{
-    AUTO_CLEAR(buf_clear) struct buf receipt;
-    struct keeper_opening opening = {
-        .header = o->header.data, .header_len = o->header.len, .artefact = o->id};
-    buf_init(&receipt, RECEIPT_MAX);
-    TRY(blob_read(blob, 0, opening.nonce, sizeof(opening.nonce)));
-    TRY(ledger_receipt(parts->ledger, o->entry, &receipt));
-    opening.receipt = buf_text(&receipt);
-    opening.receipt_len = receipt.len;
-    return keeper_open(parts->keeper, &opening, key);
-}
-
 enum err rescan_read(const struct rescan_parts *parts, const struct artefact_record *a,
                      const struct blob_reader *blob, const uint8_t *key,
                      const _Atomic bool *stop, struct verdict *out)
@@ -166,7 +153,9 @@ static enum err opening_inspect(const struct rescan_parts *parts, struct opening
     uint8_t key[AGE_PAYLOAD_KEY_SIZE] = {0};
     TRY(blob_open(parts->blobs, &o->id, &blob));
     TRY(rescan_commit(parts, opening_apply, o, false));
-    enum err e = opening_key(parts, o, blob, key);
+    const struct unsealing unsealing = {
+        parts->ledger, parts->keeper, &o->id, &o->header, o->entry};
+    enum err e = unseal_key(&unsealing, blob, key);
     if (e == ERR_OK)
         e = rescan_read(parts, &o->artefact, blob, key, stop, out);
     sodium_memzero(key, sizeof(key));

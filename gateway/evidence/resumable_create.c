@@ -7,6 +7,7 @@
 #include "gateway/evidence/resumable_internal.h"
 
 #include "gateway/base/clock.h"
+#include "gateway/evidence/entry.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -163,7 +164,7 @@ static enum err creation_apply(struct commit_tx *tx, void *ctx)
     TRY(upload_record_insert(db, r, &c->row.words));
     TRY(upload_record_rest(db, r, c->sealed.data, c->sealed.len));
     TRY(creation_key_keep(c->key, db, &r->id));
-    return c->entry ? ledger_append(tx, c->entry, &ref) : ERR_OK;
+    return c->entry ? entry_append(tx, c->entry, &ref) : ERR_OK;
 }
 
 /* A fresh key, and a name for the part that will hold what it seals. */

@@ -279,7 +279,7 @@ static enum err end_apply(struct commit_tx *tx, void *ctx)
     struct ending *ending = ctx;
     struct ledger_ref ref;
     TRY(upload_record_change(commit_db(tx), &ending->record, ending->from));
-    return ending->entry ? ledger_append(tx, ending->entry, &ref) : ERR_OK;
+    return ending->entry ? entry_append(tx, ending->entry, &ref) : ERR_OK;
 }
 
 enum err row_end(struct evidence *ev, struct row *row, enum upload_state to, const char *action,

@@ -28,6 +28,7 @@ struct retrieval {
     struct session *session;
     struct blob_reader *blob;
     struct opener *opener;
+    uint64_t access_seen; /* evidence.access_changes when permission was asked last */
     uint64_t recheck_at; /* bytes served at which permission is asked again */
     int64_t recheck_ms;  /* and when, however slow the reader is */
     uint64_t served;
@@ -72,6 +73,7 @@ enum err retrieve_prepare(struct evidence *ev, const struct principal *p, const 
     r->ev = ev;
     r->principal = *p;
     r->stated = stated;
+    r->access_seen = atomic_load(&ev->access_changes);
     TRY(permitted(ev, p, id, stated, &r->access));
     *out = TAKE(r);
     return ERR_OK;
@@ -276,11 +278,19 @@ const struct artefact_record *retrieve_artefact(const struct retrieval *r)
 
 /* --- reading ------------------------------------------------------------------------------ */
 
+void retrieve_access_changed(struct evidence *ev)
+{
+    atomic_fetch_add(&ev->access_changes, 1);
+}
+
 static enum err still_permitted(struct retrieval *r)
 {
-    if (r->served < r->recheck_at && clock_steady_ms() < r->recheck_ms)
+    uint64_t changes = atomic_load(&r->ev->access_changes);
+    if (changes == r->access_seen && r->served < r->recheck_at &&
+        clock_steady_ms() < r->recheck_ms)
         return ERR_OK;
     struct artefact_access access;
+    r->access_seen = changes; /* as of before the question */
     recheck_later(r);
     return permitted(r->ev, &r->principal, &r->access.artefact.id, r->stated, &access);
 }

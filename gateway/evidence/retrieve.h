@@ -19,10 +19,16 @@ struct retrieval;
 MUST_USE enum err retrieve_prepare(struct evidence *ev, const struct principal *p,
                                    const struct uuid *id, enum purpose stated,
                                    struct retrieval **out);
+/* What was prepared is a part of this bundle: its read session is a fresh one, whose entries
+ * name the bundle, and which ends with the retrieval. */
+void retrieve_bundled(struct retrieval *r, const struct uuid *bundle);
 /* Opens the content of what was prepared, once. The final chunk has been authenticated when
  * this returns: the size is true. After a failure only retrieve_free is good. */
 MUST_USE enum err retrieve_open(struct retrieval *r);
 const struct artefact_record *retrieve_artefact(const struct retrieval *r);
+/* Somebody may read less than before (an opt-out, a restriction, an authority that ended), and
+ * that is committed: a retrieve_read that begins after this call asks for permission first. */
+void retrieve_access_changed(struct evidence *ev);
 /* Up to `cap` plaintext bytes from `offset`; *len is at least 1 unless offset is the end. Not
  * thread-safe per retrieval. ERR_CORRUPT: damaged; ERR_REFUSED: no longer permitted. */
 MUST_USE enum err retrieve_read(struct retrieval *r, uint64_t offset, void *out, size_t cap,

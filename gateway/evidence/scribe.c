@@ -4,6 +4,7 @@
 #include "gateway/evidence/scribe.h"
 
 #include "gateway/base/log.h"
+#include "gateway/evidence/entry.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -38,7 +39,7 @@ static enum err append_page(struct commit_tx *tx, void *ctx)
     page->hopeless = 0;
     for (size_t i = 0; i < page->n; i++) {
         struct ledger_ref ref;
-        enum err e = ledger_append(tx, page->entries[i], &ref);
+        enum err e = entry_append(tx, page->entries[i], &ref);
         if (is_hopeless(e))
             page->hopeless++;
         else

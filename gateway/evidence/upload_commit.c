@@ -164,7 +164,7 @@ static enum err upload_log(struct upload *u, struct commit_tx *tx)
     if (!uuid_is_nil(&u->session))
         entry_upload(entry, &u->session);
     struct ledger_ref ref;
-    TRY(ledger_append(tx, entry, &ref));
+    TRY(entry_append(tx, entry, &ref));
     a->ledger_index = ref.index;
     return ERR_OK;
 }

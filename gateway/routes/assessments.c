@@ -1,9 +1,11 @@
 /* Assessments, the recording choice, consents. */
+#include "gateway/base/encode.h"
 #include "gateway/routes/api.h"
 #include "gateway/routes/view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* --- assessments -------------------------------------------------------------------------- */
 
@@ -51,6 +53,17 @@ const struct api_call ASSESSMENT_GET = {get_run};
 
 /* --- choice ------------------------------------------------------------------------------- */
 
+static enum err notice_hash_read(struct json_in *in, struct choice_event *e)
+{
+    char hex[HEX_SIZE(32)];
+    TRY(json_in_text(in, "notice_sha256", JSON_OPTIONAL, hex, sizeof(hex)));
+    e->has_notice_sha256 = hex[0] != 0;
+    if (hex[0] && hex_decode(hex, strlen(hex), e->notice_sha256, sizeof(e->notice_sha256)) !=
+                      ERR_OK)
+        return refuse_because(REFUSAL_INVALID_REQUEST, "notice_sha256 wants 64 hex digits");
+    return ERR_OK;
+}
+
 static enum err event_read(struct http_exchange *x, struct choice_event *e)
 {
     struct json_in in;
@@ -64,6 +77,7 @@ static enum err event_read(struct http_exchange *x, struct choice_event *e)
     TRY(json_in_text(&in, "channel", JSON_OPTIONAL, e->channel, sizeof(e->channel)));
     TRY(json_in_text(&in, "notice_version", JSON_OPTIONAL, e->notice_version,
                      sizeof(e->notice_version)));
+    TRY(notice_hash_read(&in, e));
     TRY(json_in_text(&in, "on_behalf_of", JSON_OPTIONAL, e->on_behalf_of,
                      sizeof(e->on_behalf_of)));
     return json_in_done(&in);
