@@ -7,12 +7,16 @@
 #include "storage/record_requests.h"
 
 #include "storage/record.h"
+#include "storage/sealed.h"
 
 #include <string.h>
 
 #define COLUMNS                                                                                \
     "id, claim, what, kind, from_role, functional, harmful, due, state, asked_at, closed_at,"  \
     " by_issuer, by_subject, by_role, fulfilled_issuer, fulfilled_subject"
+
+#define COLUMN_WHAT "evidence_requests.what"
+#define COLUMN_REASON "claim_leases.reason"
 
 static const char *const state_names[REQUEST_STATE_COUNT] = {"open", "fulfilled", "withdrawn"};
 
@@ -38,10 +42,12 @@ static void read_state(struct statement *s, enum request_state *out)
 static void read_request(struct statement *s, void *record)
 {
     struct request_record *r = record;
+    struct sealed_row row;
 
     read_uuid(s, &r->id);
     read_uuid(s, &r->claim);
-    read_text(s, r->what, sizeof(r->what));
+    sealed_row_uuid(&row, &r->id);
+    read_sealed(s, COLUMN_WHAT, &row, r->what, sizeof(r->what));
     read_text(s, r->kind, sizeof(r->kind));
     read_text(s, r->from_role, sizeof(r->from_role));
     r->functional = read_bool(s);
@@ -58,6 +64,7 @@ static void read_request(struct statement *s, void *record)
 enum err request_insert(struct db *db, const struct request_record *r)
 {
     AUTO_CLEAR(statement_end) struct statement s;
+    struct sealed_row row;
 
     TRY(statement_begin(
         &s, db,
@@ -66,7 +73,8 @@ enum err request_insert(struct db *db, const struct request_record *r)
         " < ?14 OR EXISTS (SELECT 1 FROM evidence_requests WHERE id = ?1)"));
     bind_uuid(&s, &r->id);
     bind_uuid(&s, &r->claim);
-    bind_text(&s, r->what);
+    sealed_row_uuid(&row, &r->id);
+    bind_sealed(&s, COLUMN_WHAT, &row, r->what);
     bind_text(&s, r->kind);
     bind_text(&s, r->from_role);
     bind_bool(&s, r->functional);
@@ -101,12 +109,14 @@ static enum err changed(struct statement *s)
 enum err request_change(struct db *db, const struct request_record *r)
 {
     AUTO_CLEAR(statement_end) struct statement s;
+    struct sealed_row row;
 
     TRY(statement_begin(&s, db,
                         "UPDATE evidence_requests SET what = ?1, functional = ?2,"
                         " told = CASE WHEN due = ?3 THEN told ELSE 0 END, due = ?3"
                         " WHERE id = ?4 AND state = 'open'"));
-    bind_text(&s, r->what);
+    sealed_row_uuid(&row, &r->id);
+    bind_sealed(&s, COLUMN_WHAT, &row, r->what);
     bind_bool(&s, r->functional);
     bind_int(&s, r->due);
     bind_uuid(&s, &r->id);
@@ -206,12 +216,14 @@ enum err request_item_list(struct db *db, const struct uuid *request,
 enum err lease_put(struct db *db, const struct lease_record *l)
 {
     AUTO_CLEAR(statement_end) struct statement s;
+    struct sealed_row row;
 
     TRY(statement_begin(&s, db, "REPLACE INTO claim_leases VALUES(?, ?, ?, ?, ?, ?, ?)"));
     bind_uuid(&s, &l->claim);
     bind_person(&s, &l->owner);
     bind_text(&s, l->role);
-    bind_text(&s, l->reason);
+    sealed_row_uuid(&row, &l->claim);
+    bind_sealed(&s, COLUMN_REASON, &row, l->reason);
     bind_int(&s, l->since);
     bind_int(&s, l->until);
     return statement_run(&s);
@@ -220,11 +232,13 @@ enum err lease_put(struct db *db, const struct lease_record *l)
 static void read_lease(struct statement *s, void *record)
 {
     struct lease_record *l = record;
+    struct sealed_row row;
 
     read_uuid(s, &l->claim);
     read_person(s, &l->owner);
     read_text(s, l->role, sizeof(l->role));
-    read_text(s, l->reason, sizeof(l->reason));
+    sealed_row_uuid(&row, &l->claim);
+    read_sealed(s, COLUMN_REASON, &row, l->reason, sizeof(l->reason));
     l->since = read_int(s);
     l->until = read_int(s);
 }
