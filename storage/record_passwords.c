@@ -47,8 +47,10 @@ enum err password_wait_change(struct db *db, const struct password_wait *w)
     AUTO_CLEAR(statement_end) struct statement s;
 
     TRY(statement_begin(
-        &s, db, "UPDATE passwords_awaited SET tries = ?, ended = ? WHERE artefact = ?"));
+        &s, db,
+        "UPDATE passwords_awaited SET tries = ?, expires_at = ?, ended = ? WHERE artefact = ?"));
     bind_int(&s, w->tries);
+    bind_int(&s, w->expires_at);
     bind_int(&s, w->ended);
     bind_uuid(&s, &w->artefact);
     return record_change(&s);

@@ -14,9 +14,9 @@ struct password_wait {
 MUST_USE enum err password_wait_insert(struct db *db, const struct password_wait *w);
 MUST_USE enum err password_wait_find(struct db *db, const struct uuid *artefact,
                                      struct password_wait *out);
-MUST_USE enum err password_wait_change(struct db *db, const struct password_wait *w); /* tries, ended */
+MUST_USE enum err password_wait_change(struct db *db, const struct password_wait *w); /* all but whose it is */
 MUST_USE enum err password_wait_remove(struct db *db, const struct uuid *artefact); /* ERR_NOT_FOUND if absent */
-/* Those whose time has come, and those that have ended. */
+/* Those whose time has come, the longest ago first. */
 MUST_USE enum err password_wait_list_over(struct db *db, int64_t now, struct password_wait *out,
                                           size_t max, size_t *n);
 

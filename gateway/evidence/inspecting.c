@@ -7,6 +7,7 @@
 #include "crypto/wrap.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
+#include "gateway/evidence/unlock.h"
 #include "gateway/evidence/upload_internal.h"
 
 #include <sodium.h>
@@ -111,6 +112,16 @@ enum err inspect_payload(struct inspectors *inspectors, struct payload *p, const
     return stop && atomic_load(stop) ? err_set(ERR_BUSY, "stopping") : ERR_OK;
 }
 
+enum err inspect_locked(struct inspectors *inspectors, struct payload *p, const char *type,
+                        const char *password, struct verdict *out)
+{
+    AUTO(inspection_free) struct inspection *i = NULL;
+    TRY(inspection_begin_locked(inspectors, type, password, strlen(password), &i));
+    TRY(payload_feed(p, i, NULL));
+    inspection_finish(i, out);
+    return ERR_OK;
+}
+
 static enum err slot_payload_key(const struct upload *u, uint8_t out[AGE_PAYLOAD_KEY_SIZE])
 {
     return age_payload_key(u->file_key + REST_KEY, u->file_key + REST_NONCE, out);
@@ -140,7 +151,8 @@ static enum err refusal_of(const struct upload *u, const struct verdict *v)
         return u->ev->config.inspecting.restrict_infected ? ERR_OK
                                                           : refuse(REFUSAL_CONTAINS_VIRUS);
     case INSPECT_PASSWORD:
-        return refuse(REFUSAL_PASSWORD_PROTECTED);
+        return unlock_may_wait(&u->ev->config, v) ? ERR_OK
+                                                  : refuse(REFUSAL_PASSWORD_PROTECTED);
     case INSPECT_UNREADABLE:
         return refuse(REFUSAL_UNREADABLE_FILE);
     case INSPECT_TYPE_MISMATCH:
@@ -191,6 +203,10 @@ void inspecting_status(const struct upload *u, struct artefact_record *a)
                                       policy->interval_shortfall_s * MICROS_PER_SECOND};
     if (u->inspecting) {
         findings_status(&u->inspecting->verdict, 1, a, &rules, &a->status, a->status_reason);
+        if (!unlock_may_wait(&u->ev->config, &u->inspecting->verdict))
+            return;
+        a->status = ARTEFACT_QUARANTINED;
+        (void)snprintf(a->status_reason, sizeof(a->status_reason), STATUS_REASON_PASSWORD);
         return;
     }
     a->status = u->ev->config.inspection ? ARTEFACT_QUARANTINED : ARTEFACT_AVAILABLE;
@@ -211,6 +227,7 @@ enum err inspecting_store(const struct upload *u, struct db *db)
     if (!i)
         return ERR_OK;
     TRY(findings_keep(db, &i->verdict, &a->id, a->received_at));
+    TRY(unlock_wait(&u->ev->config, db, a));
     if (!is_due(u))
         return ERR_OK;
     struct inspection_due due = {

@@ -24,7 +24,8 @@ MUST_USE enum err inspecting_watch(struct upload *u);
 /* The bytes of this part went past before this process looked; they are to be read back. */
 MUST_USE enum err inspecting_later(struct upload *u, const struct uuid *part);
 /* At the end, before the record: waits for the verdict. Refuses what is infected (unless the
- * policy keeps it), wants a password, cannot be read or is of another type. */
+ * policy keeps it), wants a password (unless it may wait for it), cannot be
+ * read or is of another type. */
 MUST_USE enum err inspecting_verdict(struct upload *u);
 /* Before the file key goes, the artefact's id being known: seals what an inspection that is due
  * will need. */
@@ -47,5 +48,9 @@ MUST_USE enum err due_key_open(const struct secret *intake_key, const struct uui
 MUST_USE enum err inspect_payload(struct inspectors *inspectors, struct payload *p,
                                   const char *type, const _Atomic bool *stop,
                                   struct verdict *out);
+
+/* The same of a PDF that the password opens (inspection_begin_locked). */
+MUST_USE enum err inspect_locked(struct inspectors *inspectors, struct payload *p,
+                                 const char *type, const char *password, struct verdict *out);
 
 #endif

@@ -391,7 +391,10 @@ static enum err close_held(struct resumable_writer *w, enum resumable_end end,
     if (w->row.record.state == UPLOAD_OPEN)
         return close_open(w, end, result);
     bool finished = w->row.record.state == UPLOAD_FINISHED; /* else WHOLE: a part is there */
-    return finished ? give_again(w->ev, &w->principal, &w->row, result) : ERR_OK;
+    if (!finished)
+        return ERR_OK;
+    TRY(give_again(w->ev, &w->principal, &w->row, result));
+    return upload_result_refused(w->ev, result);
 }
 
 /* Whatever happened: the upload is let go, as far as it came. */

@@ -10,6 +10,7 @@
 #include "gateway/evidence/internal.h"
 #include "gateway/evidence/payload.h"
 #include "gateway/evidence/retrieve.h"
+#include "gateway/evidence/unseal.h"
 #include "gateway/inspect/inspection.h"
 
 #include <sodium.h>
@@ -128,20 +129,6 @@ static enum err view_apply(struct commit_tx *tx, void *ctx)
     return ERR_OK;
 }
 
-static enum err view_key(struct evidence *ev, const struct view_act *act,
-                         const struct blob_reader *blob, uint8_t key[AGE_PAYLOAD_KEY_SIZE])
-{
-    AUTO_CLEAR(buf_clear) struct buf receipt;
-    struct keeper_opening opening = {
-        .header = act->header.data, .header_len = act->header.len, .artefact = act->id};
-    buf_init(&receipt, RECEIPT_MAX);
-    TRY(blob_read(blob, 0, opening.nonce, sizeof(opening.nonce)));
-    TRY(evidence_receipt(ev, act->entry, &receipt));
-    opening.receipt = buf_text(&receipt);
-    opening.receipt_len = receipt.len;
-    return keeper_open(ev->parts.keeper, &opening, key);
-}
-
 static enum err payload_render(struct evidence *ev, const struct blob_reader *blob,
                                const uint8_t key[AGE_PAYLOAD_KEY_SIZE], struct safe_view *out)
 {
@@ -162,7 +149,9 @@ static enum err render_infected(struct evidence *ev, struct view_act *act,
     uint8_t key[AGE_PAYLOAD_KEY_SIZE] = {0};
     TRY(blob_open(ev->parts.blobs, &act->id, &blob));
     TRY(evidence_commit(ev, view_apply, act, NULL));
-    enum err e = view_key(ev, act, blob, key);
+    const struct unsealing unsealing = {
+        ev->parts.ledger, ev->parts.keeper, &act->id, &act->header, act->entry};
+    enum err e = unseal_key(&unsealing, blob, key);
     if (e == ERR_OK)
         e = payload_render(ev, blob, key, out);
     sodium_memzero(key, sizeof(key));

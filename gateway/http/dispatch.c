@@ -154,7 +154,7 @@ static void body_begin(struct http_exchange *x)
                                "This resource takes no content.", NULL);
         break;
     case BODY_COLLECT:
-        buf_init(&x->body, route->body_max);
+        buf_init_secret(&x->body, route->body_max); /* a password may be in it */
         if (x->facts.content_length > 0 && (uint64_t)x->facts.content_length > route->body_max)
             reply_too_large(x);
         break;

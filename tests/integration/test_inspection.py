@@ -7,10 +7,12 @@ import concurrent.futures
 import io
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -58,7 +60,7 @@ def pdf_with_attachment(data):
         b"<</Type/Catalog/Pages 2 0 R/Names<</EmbeddedFiles<</Names[(a.txt)6 0 R]>>>>>>",
         b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
         b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
-        b"<</Length 38>>\nstream\nBT /F1 12 Tf 72 720 Td (a letter) Tj ET\nendstream",
+        b"<</Length 39>>\nstream\nBT /F1 12 Tf 72 720 Td (a letter) Tj ET\nendstream",
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
         b"<</Type/Filespec/F(a.txt)/EF<</F 7 0 R>>>>",
         b"<</Type/EmbeddedFile/Length %d>>\nstream\n" % len(data) + data + b"\nendstream",
@@ -201,15 +203,6 @@ class Outcomes(Inspected):
         self.assertEqual(told["status"], "could_not_scan", told)
         self.expect(self.content(told["id"]), 409, "not-available")
 
-    def test_a_password_is_told(self):
-        out = self.gw.folder / "locked.pdf"
-        plain = self.gw.folder / "plain.pdf"
-        plain.write_bytes(samples.pdf("secret"))
-        done = subprocess.run(["qpdf", "--encrypt", "pw", "owner", "256", "--", plain, out], capture_output=True)
-        if done.returncode != 0:
-            self.skipTest("no qpdf")
-        self.refused(out.read_bytes(), problem="password-protected")
-
     def test_what_cannot_be_read_is_told(self):
         answer = self.refused(b"%PDF-1.7\nnothing of a PDF follows", problem="unreadable-file")
         self.assertNotIn("receipt", answer.json)
@@ -293,6 +286,131 @@ class Outcomes(Inspected):
                 claim, data, token, kind="assessment_audio", media="audio/wav", filename="a.wav",
                 params=self.gw.recording(assessment, start, -60)), 201).json["artefact"]
             self.assertEqual((told["status"], told.get("status_reason")), (status, reason), told)
+
+
+QPDF = shutil.which("qpdf")
+
+
+@unittest.skipUnless(QPDF, "no qpdf, which makes PDFs with passwords")
+class Locked(Inspected):
+    """A PDF with a password: refused in the words people know, kept, and opened by a second call."""
+
+    WORD = "Pa55 word"
+
+    @classmethod
+    def configure(cls, gw):
+        gw.setting("inspection.password_tries", 3)
+        gw.setting("inspection.rescan_recent", "0 s")
+
+    def locked(self, plain, word="Pa55 word", bits="256"):
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.gw.folder))
+        (folder / "plain.pdf").write_bytes(plain)
+        more = ["--allow-weak-crypto"] if bits != "256" else []
+        subprocess.run([QPDF, *more, "--encrypt", word, "owner", bits, "--", folder / "plain.pdf", folder / "out.pdf"],
+                       check=True)
+        return (folder / "out.pdf").read_bytes()
+
+    def waits(self, data):
+        """Sends it; the id under which it waits."""
+        answer = self.expect(self.send(data), 422, "password-protected")
+        self.assertEqual(answer.json["detail"], "The selected file is password protected")
+        self.assertEqual(self.gw.verify(answer.json["receipt"]).returncode, 0)
+        told = answer.json["artefact"]
+        self.assertEqual((told["status"], told["status_reason"]), ("quarantined", "password-protected"))
+        self.assertEqual(answer.json["password"]["send_to"], f"/v1/artefacts/{told['id']}/password")
+        self.expect(self.content(told["id"]), 409, "not-available")
+        return told["id"]
+
+    def open(self, artefact, word, token=None):
+        return self.gw.post(f"/v1/artefacts/{artefact}/password", token or self.ada, {"password": word})
+
+    def everything_stored(self):
+        return b"".join(f.read_bytes() for f in self.gw.folder.rglob("*") if f.is_file() and f.suffix != ".pdf")
+
+    def test_the_password_opens_it_and_is_kept_nowhere(self):
+        for bits in ("40", "128", "256"):
+            word = f"Rumpelstilz-{bits}"
+            data = self.locked(samples.pdf(f"a secret of {bits} bits"), word, bits)
+            artefact = self.waits(data)
+            opened = self.expect(self.open(artefact, word), 200)
+            self.assertEqual(opened.json["artefact"]["status"], "available", opened)
+            self.assertEqual(self.content(artefact).body, data)
+            done = self.gw.verify(opened.json["receipt"])
+            self.assertIn(b'"inspection": "clean"', done.stdout)
+            found = self.gw.get(f"/v1/artefacts/{artefact}", self.ada).json["inspection"]
+            self.assertEqual((found["outcome"], found["pages"], found["flags"]), ("clean", 1, ["encrypted"]))
+            self.assertEqual([e["purpose"] for e in self.history("inspection.opened") if e["artefact"] == artefact],
+                             ["password"])
+            self.expect(self.open(artefact, word), 409, "conflict")
+            again = self.expect(self.send(data), 201).json["artefact"]
+            self.assertEqual((again["id"], again["status"]), (artefact, "available"))
+            self.assertNotIn(word.encode(), self.everything_stored())
+
+    def test_a_wrong_one_is_told_and_counted(self):
+        data = self.locked(samples.pdf("guess it"))
+        artefact = self.waits(data)
+        for word in ("wrong", "x" * 127, "pässwörd"):
+            answer = self.expect(self.open(artefact, word), 422, "wrong-password")
+            self.assertEqual(answer.json["title"], "The password does not open the file")
+        self.expect(self.open(artefact, self.WORD), 409, "conflict")  # no more tries
+        self.assertEqual(self.waits(data), artefact)  # whoever has the file begins anew
+        self.expect(self.open(artefact, self.WORD), 200)
+
+    def test_who_may_and_what_is_asked(self):
+        artefact = self.waits(self.locked(samples.pdf("mine")))
+        path = f"/v1/artefacts/{artefact}/password"
+        foreign = self.open(artefact, self.WORD, self.gw.token("claimant", "eve"))
+        missing = self.gw.post("/v1/artefacts/0192f0c0-0000-7000-8000-000000000000/password", self.ada,
+                               {"password": "x"})
+        self.expect(foreign, 404)
+        self.assertEqual(foreign.json, missing.json)
+        self.expect(self.open(artefact, self.WORD, self.gw.token("auditor", "olga")), 403)
+        for body in ({}, {"password": 1}, {"password": "x" * 128}, {"password": "x", "more": 1}):
+            self.expect(self.gw.post(path, self.ada, body), 400)
+        self.expect(self.open(artefact, self.WORD, self.gw.manager), 200)  # who was told it on the phone
+        clean = self.sends_clean(samples.pdf("no password at all"))
+        self.expect(self.open(clean["id"], "x"), 409, "conflict")
+
+    def test_a_virus_behind_the_password(self):
+        data = self.locked(pdf_with_attachment(EICAR))
+        self.assertNotIn(EICAR, data)
+        artefact = self.waits(data)
+        answer = self.expect(self.open(artefact, self.WORD), 422, "contains-virus")
+        self.assertEqual(self.gw.verify(answer.json["receipt"]).returncode, 0)
+        told = self.gw.get(f"/v1/artefacts/{artefact}", self.ada).json
+        self.assertEqual((told["status"], told["status_reason"]), ("refused", "contains-virus"))
+        self.expect(self.open(artefact, self.WORD), 409)
+        self.assertNotEqual(self.waits(data), artefact)  # nothing of the first is left to repeat
+
+    def test_a_virus_beside_the_document(self):
+        """Behind its end, in bytes that opening it leaves out."""
+        self.refused(self.locked(samples.pdf("beside")) + b"\n%" + EICAR + b"\n")
+        self.clamd.stop()
+        data = self.locked(samples.pdf("beside, unseen")) + b"\n%" + EICAR + b"\n"
+        artefact = self.waits(data)
+        self.expect(self.open(artefact, self.WORD), 503, "try-again")
+        self.clamd.start()
+        self.expect(self.open(artefact, self.WORD), 422, "contains-virus")
+
+    def test_resumable_uploads_are_told_the_same(self):
+        data = self.locked(samples.pdf("in one request, the draft's way"))
+        head = {"Upload-Draft-Interop-Version": "8", "Content-Type": "application/pdf", "Upload-Complete": "?1"}
+        sent = self.gw.request("POST", f"/v1/uploads?claim={self.claim}&kind=further_evidence", self.ada, data, head)
+        told = self.expect(sent, 422, "password-protected").json
+        self.expect(self.open(told["artefact"]["id"], self.WORD), 200)
+
+
+@unittest.skipUnless(QPDF, "no qpdf, which makes PDFs with passwords")
+class LockedOut(Inspected):
+    """By policy nothing is kept of it."""
+
+    @classmethod
+    def configure(cls, gw):
+        gw.setting("inspection.locked", "refuse")
+
+    def test_a_password_is_told(self):
+        answer = self.refused(Locked.locked(self, samples.pdf("secret")), problem="password-protected")
+        self.assertNotIn("artefact", answer.json)
 
 
 class Views(Inspected):
