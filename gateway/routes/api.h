@@ -94,7 +94,7 @@ extern const struct api_call RETENTION_POLICY, RETENTION_DUE, RETENTION_LIST, RE
 extern const struct api_call ARTEFACT_UNRESTRICT, HOLD_PLACE, HOLD_LIFT, DISPOSAL_CANCEL,
     DISPOSAL_GET;
 extern const struct api_call LOG_PROOF, LOG_TILE;
-extern const struct api_call AUDIT_EVENTS, SAMPLE_LIST, SAMPLE_GET, SAMPLE_POPULATION;
+extern const struct api_call STATISTICS_GET, AUDIT_EVENTS, SAMPLE_LIST, SAMPLE_GET, SAMPLE_POPULATION;
 extern const struct api_creation SAMPLE_DRAW, HARM_RELEASE, HARM_REVOKE;
 
 extern const struct api_creation REQUEST_MAKE;

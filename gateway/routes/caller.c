@@ -8,15 +8,16 @@
 
 /* --- the caller --------------------------------------------------------------------------- */
 
-static void refuse_unauthenticated(struct http_exchange *x, enum err e, bool resuming)
+static void trouble_set(struct api_trouble *out, int status, const char *name,
+                        const char *title, enum err e)
 {
-    enum auth_failure failure = (enum auth_failure)(err_detail(e) - 1);
-    if (failure == AUTH_INSUFFICIENT) {
-        http_reply_header(x, "WWW-Authenticate", "Bearer error=\"insufficient_scope\"");
-        http_reply_problem(x, 403, "insufficient-scope", "Your sign-in does not cover this",
-                           err_message(e), NULL);
-        return;
-    }
+    *out = (struct api_trouble){.status = status, .name = name, .title = title};
+    (void)snprintf(out->detail, sizeof(out->detail), "%s", err_message(e));
+}
+
+static void unauthenticated(struct http_exchange *x, enum err e, bool resuming,
+                            struct api_trouble *out)
+{
     static const char *const CHALLENGE[] = {
         [AUTH_MISSING] = "Bearer",
         [AUTH_INVALID_REQUEST] = "Bearer error=\"invalid_request\"",
@@ -25,23 +26,32 @@ static void refuse_unauthenticated(struct http_exchange *x, enum err e, bool res
         [AUTH_EXPIRED] =
             "Bearer error=\"invalid_token\", error_description=\"The access token expired\"",
     };
+    enum auth_failure failure = (enum auth_failure)(err_detail(e) - 1);
     bool known = (unsigned)failure < ARRAY_LEN(CHALLENGE);
     http_reply_header(x, "WWW-Authenticate",
                       CHALLENGE[known ? (size_t)failure : AUTH_INVALID_TOKEN]);
-    if (failure == AUTH_EXPIRED && resuming)
-        http_reply_problem(x, 423, "token-expired", "Sign in again, then go on with the upload",
-                           err_message(e), NULL);
+    if (failure == AUTH_INSUFFICIENT)
+        trouble_set(out, 403, "insufficient-scope", "Your sign-in does not cover this", e);
+    else if (failure == AUTH_EXPIRED && resuming)
+        trouble_set(out, 423, "token-expired", "Sign in again, then go on with the upload", e);
     else
-        http_reply_problem(x, 401, "unauthenticated", "Sign in to do this", err_message(e),
-                           NULL);
+        trouble_set(out, 401, "unauthenticated", "Sign in to do this", e);
+}
+
+void api_trouble_of_caller(struct http_exchange *x, enum err e, bool resuming,
+                           struct api_trouble *out)
+{
+    if (e == ERR_UNAUTHENTICATED)
+        unauthenticated(x, e, resuming, out);
+    else
+        api_trouble_of(x, e, out);
 }
 
 void api_refuse_caller(struct http_exchange *x, enum err e, bool resuming)
 {
-    if (e == ERR_UNAUTHENTICATED)
-        refuse_unauthenticated(x, e, resuming);
-    else
-        api_problem(x, e);
+    struct api_trouble t;
+    api_trouble_of_caller(x, e, resuming, &t);
+    api_trouble_reply(x, &t, NULL);
 }
 
 enum err api_identify(struct http_exchange *x, struct principal *out)
