@@ -66,6 +66,30 @@ class OpenApi(unittest.TestCase):
             "request": json.dumps(body) if isinstance(body, dict) else None})
         return answer
 
+    def audited(self, item):
+        call, auditor = self.call, ("auditor", "audrey")
+        call("GET", "/v1/audit/events?limit=1&action=upload.committed", *auditor)
+        call("GET", "/v1/audit/events?colour=red", *auditor)
+        draft = {"population": {"from": fixture.now(-3600), "to": fixture.now()}, "size": 2, "seed": "s", "strata": ["kind"]}
+        made = call("POST", "/v1/audit/samples", *auditor, draft).json["id"]
+        call("POST", "/v1/audit/samples", *auditor, draft)
+        call("POST", "/v1/audit/samples", "operator", "ops", draft)
+        call("GET", "/v1/audit/samples?limit=1", *auditor)
+        call("GET", f"/v1/audit/samples/{made}", *auditor)
+        call("GET", f"/v1/audit/samples/{made}/population", *auditor)
+        call("GET", f"/v1/statistics?month={fixture.now()[:7]}", *auditor)
+        call("GET", f"/v1/statistics?month={fixture.now()[:7]}&format=csv", *auditor)
+        call("GET", "/v1/statistics?month=2026", *auditor)
+        report = self.gw.upload(self.gw.create_claim("ida"), PDF + b" report", kind="medical_report",
+                                cert=self.gw.gp_certificate).json["artefact"]["id"]
+        release = {"reviewer": "Dr Invented", "reason": "known to the patient"}
+        call("POST", f"/v1/artefacts/{report}/harm-release", "records_owner", "rosa", release)
+        call("POST", f"/v1/artefacts/{report}/harm-release", "records_owner", "rosa", release)
+        call("POST", f"/v1/artefacts/{report}/harm-release", "claimant", "ada", release)
+        call("POST", f"/v1/artefacts/{report}/harm-release/revocation", "records_owner", "rosa", {"reason": "a mistake"})
+        call("POST", f"/v1/artefacts/{report}/harm-release/revocation", "records_owner", "rosa", {"reason": "a mistake"})
+        call("POST", f"/v1/artefacts/{item}/harm-release", "records_owner", "rosa", release)
+
     def test_document_and_server_agree(self):
         call = self.call
         draft = self.gw.claim_body("ada", assigned_to=["casey", "avery"], parties=[
@@ -81,6 +105,7 @@ class OpenApi(unittest.TestCase):
         call("GET", f"/v1/claims/{claim}", "claimant", "ada")
         call("GET", f"/v1/claims/{claim}", "case_manager", "casey")
         call("GET", f"/v1/claims/{claim}", "claimant", "eve")
+        self.requests(claim)
         path = f"/v1/claims/{claim}/artefacts"
         sent = {"Content-Type": "application/pdf", "Content-Disposition": 'attachment; filename="a.pdf"'}
         item = call("POST", path + "?kind=further_evidence&description=x", "claimant", "ada", PDF, sent).json["artefact"]["id"]
@@ -126,6 +151,8 @@ class OpenApi(unittest.TestCase):
         call("GET", f"/v1/claims/{claim}/history?limit=2", "case_manager", "casey")
         self.uploads(claim)
         self.inspected()
+        self.audited(item)
+        self.recorded(claim)
         call("GET", "/log/checkpoint")
         call("GET", "/log/proof?leaf=0", "auditor", "audrey")
         call("GET", "/log/proof?from=1", "auditor", "audrey")
@@ -135,6 +162,57 @@ class OpenApi(unittest.TestCase):
         call("GET", "/problems/nothing")
         call("GET", "/v1/claims")
         self.check()
+
+    def recorded(self, claim):
+        call, now = self.call, fixture.now
+        made = [self.gw.create_assessment(claim) for _ in range(2)]
+        event = {"event_id": "n/1", "event": "notice", "effective_at": now(-7000), "channel": "in_person",
+                 "notice_version": "1", "notice_sha256": "0" * 64}
+        call("POST", f"/v1/assessments/{made[0]}/choice", "assessor", "avery", event)
+        call("POST", f"/v1/assessments/{made[0]}/choice", "assessor", "avery", {**event, "channel": "smoke"})
+        call("GET", f"/v1/assessments/{made[0]}/choice/n%2F1/receipt", "claimant", "ada")
+        call("GET", f"/v1/assessments/{made[0]}/choice/none/receipt", "claimant", "ada")
+        audio, quarantined = (call(
+            "POST", f"/v1/claims/{claim}/artefacts?kind=assessment_audio&assessment={one}&recording_started_at="
+            f"{now(-3600)}&recording_stopped_at={now(-1800)}", "assessor", "avery", FLAC + bytes([n]),
+            {"Content-Type": "audio/flac"}).json["artefact"]["id"] for n, one in enumerate(made))
+        release = f"/v1/artefacts/{quarantined}/quarantine-release"
+        call("POST", release, "records_owner", "rosa", {"reason": "told by telephone"})
+        call("POST", release, "records_owner", "rosa", {"reason": "told by telephone"})
+        call("GET", f"/v1/artefacts/{audio}/content?purpose=assessment", "assessor", "avery")
+        call("POST", f"/v1/assessments/{made[0]}/choice", "claimant", "ada",
+             {"event_id": "o1", "event": "opt_out", "effective_at": now(-5000)})
+        session = call("GET", f"/v1/artefacts/{audio}/retrievals", "auditor", "audrey").json["retrievals"][0]["session"]
+        call("GET", f"/v1/artefacts/{audio}/retrievals", "claimant", "ada")
+        call("POST", f"/v1/artefacts/{audio}/retrievals/{session}/deleted", "assessor", "avery")
+        call("POST", f"/v1/artefacts/{audio}/retrievals/{session}/deleted", "case_manager", "casey")
+        incident = call("GET", "/v1/incidents?open=true", "case_manager", "casey").json["incidents"][-1]["id"]
+        call("POST", f"/v1/incidents/{incident}/review", "records_owner", "rosa", {"outcome": "looked into"})
+        call("POST", f"/v1/incidents/{incident}/review", "records_owner", "rosa", {"outcome": "again"})
+        call("GET", "/v1/incidents?limit=1", "records_owner", "rosa")
+        call("GET", f"/v1/assessments/{made[0]}", "claimant", "ada")
+        call("PATCH", f"/v1/claims/{claim}", "claims_system", "registry", {"claimant": {"died_at": now(-3)}})
+        call("GET", f"/v1/claims/{claim}", "case_manager", "casey")
+        call("PATCH", f"/v1/claims/{claim}", "claims_system", "registry", {"claimant": {"died_at": None}})
+
+    def requests(self, claim):
+        path, call = f"/v1/claims/{claim}/requests", self.call
+        ask = {"what": "A letter", "kind": "further_evidence", "from_role": "claimant", "due": "2099-12-01"}
+        made = [call("POST", path, "case_manager", "casey", ask).json["request"]["id"] for _ in range(2)]
+        call("POST", path, "claimant", "ada", ask)
+        call("PATCH", f"{path}/{made[0]}", "case_manager", "casey", {"what": "Two letters", "due": None})
+        call("DELETE", f"{path}/{made[0]}", "case_manager", "casey")
+        call("DELETE", f"{path}/{made[0]}", "case_manager", "casey")
+        call("POST", f"/v1/claims/{claim}/artefacts?kind=further_evidence&request={made[1]}", "claimant", "ada",
+             PDF + b"%1", {"Content-Type": "application/pdf"})
+        call("GET", path, "claimant", "ada")
+        call("GET", path, "case_manager", "casey")
+        lease = {"reason": "Awaiting the GP", "until": fixture.now(3600)}
+        call("PUT", f"/v1/claims/{claim}/lease", "assessor", "avery", lease)
+        call("GET", f"/v1/claims/{claim}", "assessor", "avery")
+        call("PUT", f"/v1/claims/{claim}/lease", "claimant", "ada", lease)
+        call("DELETE", f"/v1/claims/{claim}/lease", "case_manager", "casey")
+        call("GET", "/v1/claims?ageing=true", "case_manager", "casey")
 
     def uploads(self, claim):
         words = f"?claim={claim}&kind=further_evidence&filename=a.pdf"
