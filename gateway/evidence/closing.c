@@ -59,6 +59,7 @@ static json_t *closed_entry(const struct batch *b, const struct session *s)
     entry_artefact(entry, &s->artefact);
     json_put_text(entry, "session", id);
     json_put_text(entry, "purpose", s->record.purpose);
+    entry_bundle(entry, &s->bundle);
     if (b->crashed)
         json_put_bool(entry, "served_unknown", true);
     else

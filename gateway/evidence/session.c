@@ -54,6 +54,7 @@ struct wanted { /* what names a session */
     enum role role;
     const struct uuid *artefact;
     const char *purpose;
+    const struct uuid *bundle; /* NULL: none */
 };
 
 static enum err row_hash(const struct wanted *w, uint64_t *out)
@@ -80,8 +81,9 @@ static bool row_fits(const struct row *row, const struct wanted *w, int64_t now_
     const struct read_session_record *r = &row->session.record;
     bool live = row->state == ROW_OPENING ||
                 (row->state == ROW_OPEN && now_ms < row->session.expires_ms);
-    return live && uuid_equal(&r->artefact, w->artefact) && row_is_of(row, w->actor) &&
-           row->session.role == w->role && strcmp(r->purpose, w->purpose) == 0;
+    return live && uuid_is_nil(&row->session.bundle) && uuid_equal(&r->artefact, w->artefact) &&
+           row_is_of(row, w->actor) && row->session.role == w->role &&
+           strcmp(r->purpose, w->purpose) == 0;
 }
 
 static void row_free(struct session_table *t, struct row *row)
@@ -132,6 +134,8 @@ static struct row *row_claim(struct session_table *t, uint64_t hash, const struc
         row->session.record.artefact = *w->artefact;
         row->session.record.actor = *w->actor;
         memcpy(row->session.record.purpose, w->purpose, strlen(w->purpose) + 1);
+        if (w->bundle)
+            row->session.bundle = *w->bundle;
         t->in_use++;
         return row;
     }
@@ -155,7 +159,7 @@ enum err session_hold(struct session_table *t, const struct person *actor, enum 
                       const struct uuid *artefact, enum purpose purpose, int64_t now_ms,
                       struct session **out, bool *fresh)
 {
-    const struct wanted w = {actor, role, artefact, purpose_name(purpose)};
+    const struct wanted w = {actor, role, artefact, purpose_name(purpose), NULL};
     uint64_t hash = 0;
     enum err e = ERR_OK;
     struct row *row = NULL;
@@ -180,6 +184,22 @@ enum err session_hold(struct session_table *t, const struct person *actor, enum 
     return e;
 }
 
+enum err session_hold_bundled(struct session_table *t, const struct person *actor,
+                              enum role role, const struct uuid *artefact, enum purpose purpose,
+                              const struct uuid *bundle, struct session **out)
+{
+    const struct wanted w = {actor, role, artefact, purpose_name(purpose), bundle};
+    uint64_t hash = 0;
+    TRY(row_hash(&w, &hash));
+    pthread_mutex_lock(&t->lock);
+    struct row *row = row_claim(t, hash, &w);
+    pthread_mutex_unlock(&t->lock);
+    if (!row)
+        return err_set(ERR_BUSY, "too many read sessions at once");
+    *out = &row->session;
+    return ERR_OK;
+}
+
 void session_opened(struct session_table *t, struct session *s, enum err outcome)
 {
     struct row *row = (struct row *)s;
@@ -202,6 +222,8 @@ void session_let_go(struct session_table *t, struct session *s)
     assert(row->holders > 0 && row->state == ROW_OPEN);
     row->holders--;
     row->let_go = ++t->let_go;
+    if (!uuid_is_nil(&row->session.bundle))
+        row->session.expires_ms = INT64_MIN;
     pthread_mutex_unlock(&t->lock);
 }
 
@@ -209,6 +231,7 @@ void session_copy(struct session *to, const struct session *from)
 {
     to->record = from->record;
     to->artefact = from->artefact;
+    to->bundle = from->bundle;
     to->role = from->role;
     to->expires_ms = from->expires_ms;
     to->key = NULL;

@@ -16,6 +16,7 @@ struct session_table;
 struct session { /* fields are constant while somebody holds it, but the counter */
     struct read_session_record record;
     struct artefact_record artefact; /* as it was when opened: for the closing entry */
+    struct uuid bundle;              /* nil: none */
     enum role role;
     int64_t expires_ms; /* by the steady clock: a wall clock set back prolongs nothing */
     uint8_t *key;       /* 32 bytes in the slab; NULL until opened */
@@ -34,6 +35,12 @@ MUST_USE enum err session_hold(struct session_table *t, const struct person *act
                                enum role role, const struct uuid *artefact,
                                enum purpose purpose, int64_t now_ms, struct session **out,
                                bool *fresh);
+/* The same for a part of a bundle: always a fresh one, which nobody joins, and which has ended
+ * when it is let go. */
+MUST_USE enum err session_hold_bundled(struct session_table *t, const struct person *actor,
+                                       enum role role, const struct uuid *artefact,
+                                       enum purpose purpose, const struct uuid *bundle,
+                                       struct session **out);
 /* outcome ERR_OK: it is open. Otherwise the session is gone (also let go for the caller) and
  * waiters get the outcome's error. */
 void session_opened(struct session_table *t, struct session *s, enum err outcome);
