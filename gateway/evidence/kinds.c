@@ -89,13 +89,13 @@ static enum err row_types(config_setting_t *row, int at, struct kind *k)
     return ERR_OK;
 }
 
-/* "730 days": how long it is kept after live interest ended. */
+/* "730 d": how long it is kept after live interest ended. */
 static enum err row_retention(config_setting_t *row, int at, int64_t *out)
 {
     static const struct {
         const char *name;
         int64_t seconds;
-    } UNITS[] = {{" s", 1}, {" min", 60}, {" h", 3600}, {" days", 86400}, {" weeks", 604800}};
+    } UNITS[] = {{" s", 1}, {" min", 60}, {" h", 3600}, {" d", 86400}};
     const char *text = NULL;
     char *rest = NULL;
     *out = 0;
@@ -113,7 +113,7 @@ static enum err row_retention(config_setting_t *row, int at, int64_t *out)
                ? ERR_OK
                : err_set(ERR_INVALID,
                          "kinds[%d].retention: wants \"keep\", or a number of days like "
-                         "\"730 days\" (s, min, h, days, weeks), up to 100 years",
+                         "\"730 d\" (s, min, h, d), up to 100 years",
                          at);
 }
 

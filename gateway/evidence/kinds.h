@@ -6,7 +6,7 @@
  *     kinds = (
  *       { name = "further_evidence"; max_bytes = 1073741824L; roles = ["claimant", ...];
  *         types = ["application/pdf", ...]; words = "PDF, JPG, ...";
- *         harmful = false; recording = false; retention = "730 days"; }, ...
+ *         harmful = false; recording = false; retention = "730 d"; }, ...
  *     );
  */
 #ifndef GATEWAY_EVIDENCE_KINDS_H
