@@ -1,5 +1,6 @@
 /* The log as auditors ask for it. Invariant: each combination of filters has one index that it
- * is meant to use, the narrowest of those that fit; a plus keeps the planner from the others. */
+ * is meant to use, the narrowest of those that fit; a plus keeps the planner from the others.
+ */
 #include "storage/record_audit.h"
 
 #include "storage/ledger_words.h"
@@ -112,34 +113,49 @@ static enum err harmful_set(struct db *db, const struct uuid *artefact, bool har
     return statement_changes(&s) > 0 ? ERR_OK : err_set(ERR_CONFLICT, "it is so already");
 }
 
+#define COLUMN_REVIEWER "harm_releases.reviewer"
+#define COLUMN_REASON "harm_releases.reason"
+#define COLUMN_REVOKED "harm_releases.revoked_reason"
+
+static void row_of(struct sealed_row *row, const struct harm_release *r)
+{
+    sealed_row_uuid(row, &r->artefact);
+    sealed_row_add_number(row, (uint64_t)r->at);
+}
+
 enum err harm_release_insert(struct db *db, const struct harm_release *r)
 {
-    AUTO_CLEAR(statement_end) struct statement s;
+    AUTO_CLEAR(statement_end) struct statement s = {.handle = NULL};
+    struct sealed_row row;
 
     TRY(harmful_set(db, &r->artefact, false));
     TRY(statement_begin(&s, db,
                         "INSERT INTO harm_releases(artefact, at, by_issuer, by_subject,"
                         " reviewer, reason, revoked_at, revoked_issuer, revoked_subject,"
-                        " revoked_reason) VALUES(?, ?, ?, ?, ?, ?, 0, '', '', '')"));
+                        " revoked_reason) VALUES(?, ?, ?, ?, ?, ?, 0, '', '', NULL)"));
+    row_of(&row, r);
     bind_uuid(&s, &r->artefact);
     bind_int(&s, r->at);
     bind_person(&s, &r->by);
-    bind_text(&s, r->reviewer);
-    bind_text(&s, r->reason);
+    bind_sealed(&s, COLUMN_REVIEWER, &row, r->reviewer);
+    bind_sealed(&s, COLUMN_REASON, &row, r->reason);
     return statement_run(&s);
 }
 
+/* Which release it is that stands is not known here: the artefact is the row. */
 enum err harm_release_revoke(struct db *db, const struct harm_release *r)
 {
     AUTO_CLEAR(statement_end) struct statement s;
+    struct sealed_row row;
 
     TRY(statement_begin(&s, db,
                         "UPDATE harm_releases SET revoked_at = ?, revoked_issuer = ?,"
                         " revoked_subject = ?, revoked_reason = ?"
                         " WHERE artefact = ? AND revoked_at = 0"));
+    sealed_row_uuid(&row, &r->artefact);
     bind_int(&s, r->revoked_at);
     bind_person(&s, &r->revoked_by);
-    bind_text(&s, r->revoked_reason);
+    bind_sealed(&s, COLUMN_REVOKED, &row, r->revoked_reason);
     bind_uuid(&s, &r->artefact);
     TRY(record_change(&s));
     return harmful_set(db, &r->artefact, true);
@@ -148,15 +164,18 @@ enum err harm_release_revoke(struct db *db, const struct harm_release *r)
 static void read_release(struct statement *s, void *record)
 {
     struct harm_release *r = record;
+    struct sealed_row row;
 
     read_uuid(s, &r->artefact);
     r->at = read_int(s);
     read_person(s, &r->by);
-    read_text(s, r->reviewer, sizeof(r->reviewer));
-    read_text(s, r->reason, sizeof(r->reason));
+    row_of(&row, r);
+    read_sealed(s, COLUMN_REVIEWER, &row, r->reviewer, sizeof(r->reviewer));
+    read_sealed(s, COLUMN_REASON, &row, r->reason, sizeof(r->reason));
     r->revoked_at = read_int(s);
     read_person(s, &r->revoked_by);
-    read_text(s, r->revoked_reason, sizeof(r->revoked_reason));
+    sealed_row_uuid(&row, &r->artefact);
+    read_sealed(s, COLUMN_REVOKED, &row, r->revoked_reason, sizeof(r->revoked_reason));
 }
 
 enum err harm_release_find(struct db *db, const struct uuid *artefact, struct harm_release *out)

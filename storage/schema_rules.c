@@ -301,12 +301,12 @@ const char *const SCHEMA_AUDIT[] = {
     "  at              INTEGER NOT NULL,"
     "  by_issuer       TEXT NOT NULL,"
     "  by_subject      TEXT NOT NULL,"
-    "  reviewer        TEXT NOT NULL,"
-    "  reason          TEXT NOT NULL,"
+    "  reviewer        BLOB," /* sealed, as the reasons are */
+    "  reason          BLOB,"
     "  revoked_at      INTEGER NOT NULL," /* 0: it stands */
     "  revoked_issuer  TEXT NOT NULL,"
     "  revoked_subject TEXT NOT NULL,"
-    "  revoked_reason  TEXT NOT NULL,"
+    "  revoked_reason  BLOB,"
     "  PRIMARY KEY(artefact, at)"
     ") STRICT, WITHOUT ROWID",
     NULL,
