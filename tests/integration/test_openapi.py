@@ -147,6 +147,10 @@ class OpenApi(unittest.TestCase):
         call("POST", f"/v1/claims/{claim}/consents", "claimant", "ada", consent)
         call("POST", f"/v1/claims/{claim}/consents", "claimant", "ada", consent)
         call("GET", f"/v1/claims/{claim}/consents", "claimant", "ada")
+        for query, who in (("", ("claimant", "ada")), ("?purpose=appeal", ("case_manager", "casey")), ("", ("case_manager", "casey")),
+                           (f"?purpose=decision&items={item}", ("case_manager", "casey")), ("", ("claimant", "eve"))):
+            call("GET", f"/v1/claims/{claim}/bundle{query}", *who)
+        call("HEAD", f"/v1/claims/{claim}/bundle", "claimant", "ada")
         call("GET", f"/v1/claims/{claim}/history", "claimant", "ada")
         call("GET", f"/v1/claims/{claim}/history?limit=2", "case_manager", "casey")
         self.uploads(claim)
