@@ -342,6 +342,43 @@ const char *const SCHEMA_SEALED[] = {
 
 /* Messages to people and systems. */
 const char *const SCHEMA_OUTBOX[] = {
+    "CREATE TABLE messages("
+    "  id          BLOB PRIMARY KEY," /* also what the other side knows it by */
+    "  claim       BLOB NOT NULL REFERENCES claims(id),"
+    "  event       TEXT NOT NULL,"
+    "  channel     TEXT NOT NULL,"
+    "  to_issuer   TEXT NOT NULL," /* '': the webhook */
+    "  to_subject  TEXT NOT NULL,"
+    "  about       BLOB NOT NULL," /* artefact, request or assessment */
+    "  harmful     INTEGER NOT NULL,"
+    "  occurred_at INTEGER NOT NULL,"
+    "  due         INTEGER NOT NULL,"
+    "  state       TEXT NOT NULL,"
+    "  attempts    INTEGER NOT NULL,"
+    "  next_at     INTEGER NOT NULL," /* 0: never again */
+    "  provider_id TEXT NOT NULL"
+    ") STRICT, WITHOUT ROWID",
+    "CREATE INDEX messages_by_claim ON messages(claim, id)",
+    "CREATE INDEX messages_due ON messages(next_at) WHERE next_at > 0",
+
+    /* What became of each, step by step. */
+    "CREATE TABLE message_steps("
+    "  number  INTEGER PRIMARY KEY,"
+    "  message BLOB NOT NULL REFERENCES messages(id),"
+    "  at      INTEGER NOT NULL,"
+    "  what    TEXT NOT NULL,"
+    "  detail  TEXT NOT NULL"
+    ") STRICT",
+    "CREATE INDEX message_steps_by_message ON message_steps(message, number)",
+
+    "CREATE TABLE claim_contacts("
+    "  claim   BLOB NOT NULL REFERENCES claims(id),"
+    "  issuer  TEXT NOT NULL,"
+    "  subject TEXT NOT NULL,"
+    "  channel TEXT NOT NULL,"
+    "  address BLOB NOT NULL," /* sealed */
+    "  PRIMARY KEY(claim, issuer, subject, channel)"
+    ") STRICT, WITHOUT ROWID",
     NULL,
 };
 

@@ -82,6 +82,7 @@ static void go_back(void)
             "ALTER TABLE claims DROP COLUMN sealed_nino;"
             "ALTER TABLE claims DROP COLUMN sealed_born;"
             "ALTER TABLE claims DROP COLUMN sealed_name;");
+    execute("DROP TABLE claim_contacts; DROP TABLE message_steps; DROP TABLE messages;");
     execute("DROP TABLE artefact_openings; DROP TABLE artefact_times; DROP TABLE claim_clocks;"
             "DROP TABLE claim_leases; DROP TABLE request_items; DROP TABLE evidence_requests;");
     execute("DROP TABLE retention_shortenings; DROP TABLE retention; DROP TABLE live_interest;"
