@@ -240,6 +240,16 @@ static enum err unlock(struct unlocking *u, struct unlock_result *out)
     return u->infected ? refuse(REFUSAL_CONTAINS_VIRUS) : ERR_OK;
 }
 
+/* Who may not is told so, whether or not there is anybody to open it. */
+static enum err may_unlock(struct evidence *ev, const struct principal *p,
+                           const struct uuid *id)
+{
+    AUTO(db_read_end) struct db *db = NULL;
+    struct artefact_access access;
+    TRY(db_read_begin(ev->parts.db, &db));
+    return authority_artefact(db, id, p, ACTION_ARTEFACT_UNLOCK, PURPOSE_NONE, &access);
+}
+
 enum err artefact_unlock(struct evidence *ev, const struct principal *p, const struct uuid *id,
                          const char *password, struct unlock_result *out)
 {
@@ -251,6 +261,7 @@ enum err artefact_unlock(struct evidence *ev, const struct principal *p, const s
         return err_set(ERR_NOMEM, "opening a file");
     if (ev->config.intake_only)
         return refuse(REFUSAL_INTAKE_ONLY);
+    TRY(may_unlock(ev, p, id));
     if (!ev->parts.inspectors)
         return err_set(ERR_UNAVAILABLE, "there are no inspectors here to open it");
     *u = (struct unlocking){.ev = ev, .p = p, .password = password, .id = *id};
