@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -157,6 +158,7 @@ class OpenApi(unittest.TestCase):
         self.inspected()
         self.audited(item)
         self.recorded(claim)
+        self.kept()
         call("GET", "/log/checkpoint")
         call("GET", "/log/proof?leaf=0", "auditor", "audrey")
         call("GET", "/log/proof?from=1", "auditor", "audrey")
@@ -198,6 +200,44 @@ class OpenApi(unittest.TestCase):
         call("PATCH", f"/v1/claims/{claim}", "claims_system", "registry", {"claimant": {"died_at": now(-3)}})
         call("GET", f"/v1/claims/{claim}", "case_manager", "casey")
         call("PATCH", f"/v1/claims/{claim}", "claims_system", "registry", {"claimant": {"died_at": None}})
+
+    def kept(self):
+        """Restriction, holds, disposal and retention, on a claim of their own and a policy that wants to be shorter."""
+        call, one, other = self.call, ("records_owner", "olive"), ("records_owner", "oscar")
+        self.gw.edit("kinds.conf", '"730 d"', '"1 s"')
+        self.gw.stop()
+        self.gw.start()
+        claim = self.gw.create_claim("ada")
+        items = [call("POST", f"/v1/claims/{claim}/artefacts?kind=further_evidence", "claimant", "ada", PDF + b"%kept" + bytes([48 + n]),
+                      {"Content-Type": "application/pdf"}).json["artefact"]["id"] for n in range(2)]
+        path, why = f"/v1/artefacts/{items[0]}", {"reason": "said"}
+        for method, what, who, body in (
+                ("POST", "restriction", one, why), ("POST", "restriction", one, why), ("GET", "", one, None),
+                ("DELETE", "restriction", one, None), ("PUT", "hold", one, why), ("PUT", "hold", one, why),
+                ("POST", "disposal", one, why), ("GET", "", one, None), ("DELETE", "hold", one, None),
+                ("POST", "disposal", one, why), ("POST", "disposal/approval", one, None),
+                ("POST", "disposal/approval", other, None), ("GET", "disposal", one, None), ("GET", "", one, None),
+                ("DELETE", "disposal", one, why), ("GET", "disposal", one, None)):
+            call(method, path + ("/" + what if what else ""), *who, body)
+        call("GET", "/v1/retention/policy", "claimant", "ada")
+        wanted = call("GET", "/v1/retention/policy", *one).json["policy_sha256"]
+        call("POST", "/v1/retention/shortening", *one, {"policy_sha256": wanted, "reason": "decided"})
+        call("GET", "/v1/retention/policy", *one)
+        call("POST", "/v1/retention/shortening/approval", *one, {"policy_sha256": wanted})
+        call("POST", "/v1/retention/shortening/approval", *other, {"policy_sha256": wanted})
+        call("POST", "/v1/retention/lists", *one, why)
+        call("PATCH", f"/v1/claims/{claim}", "claims_system", "registry", {"stage": "closed"})
+        call("GET", "/v1/retention/due?at=2099-01-01T00:00:00Z&limit=1", *one)
+        call("GET", "/v1/retention/due?policy=wanted&kind=further_evidence", *one)
+        deadline = time.monotonic() + 60
+        while len(call("GET", "/v1/retention/due", *one).json["due"]) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        made = call("POST", "/v1/retention/lists", *one, why).json["id"]
+        call("GET", "/v1/retention/lists", *one)
+        call("POST", f"/v1/retention/lists/{made}/approval", *one)
+        call("POST", f"/v1/retention/lists/{made}/approval", *other)
+        call("GET", f"/v1/retention/lists/{made}", *one)
+        call("DELETE", f"/v1/retention/lists/{made}", *one)
 
     def requests(self, claim):
         path, call = f"/v1/claims/{claim}/requests", self.call
