@@ -118,7 +118,7 @@ static uint32_t stamp_of(int64_t micros)
     return date << 16 | time;
 }
 
-static enum err line_add(struct zip *z, const struct zip_entry *e, struct line **out)
+static enum err line_add(struct zip *z, const struct zip_entry *e)
 {
     enum { FIRST_ROOM = 16 };
     if (z->n == ZIP_ENTRIES_MAX || strlen(e->name) > ZIP_NAME_MAX)
@@ -141,7 +141,6 @@ static enum err line_add(struct zip *z, const struct zip_entry *e, struct line *
     if (!l->name)
         return err_set(ERR_NOMEM, "an archive's directory");
     z->n++;
-    *out = l;
     return ERR_OK;
 }
 
@@ -163,10 +162,9 @@ static enum err local_header(const struct line *l, struct buf *out)
 enum err zip_begin(struct zip *z, const struct zip_entry *e, struct buf *out)
 {
     size_t before = out->len;
-    struct line *l = NULL;
     assert(!z->open && z->told == 0 && z->directory == 0);
-    TRY(line_add(z, e, &l));
-    TRY(local_header(l, out));
+    TRY(line_add(z, e));
+    TRY(local_header(&z->lines[z->n - 1], out));
     z->offset += out->len - before;
     z->passed = 0;
     z->open = true;
