@@ -258,6 +258,8 @@ static void add_conditions(struct sql *q, const struct claim_filter *f)
     if (f->assigned_to)
         sql_add(q, " AND EXISTS (SELECT 1 FROM claim_assigned x WHERE x.subject = ? AND "
                    "x.claim = c.id)");
+    if (f->urgent)
+        sql_add(q, " AND c.special_rules = 1");
     if (f->party && f->external_reference)
         sql_add(q,
                 " AND EXISTS (SELECT 1 FROM claim_people x WHERE x.issuer = ? AND x.subject = ?"

@@ -48,6 +48,7 @@ struct claim_filter {
     const char *stage;
     const struct person *party;     /* claimant of it, or a party now valid; NULL: any */
     const char *assigned_to;        /* subject; NULL: any */
+    bool urgent;                    /* those under special rules alone */
     int64_t now;
 };
 MUST_USE enum err claim_insert(struct db *db, const struct claim_record *c);

@@ -333,6 +333,53 @@ enum err claim_find_ageing(struct evidence *ev, const struct principal *p,
     return ERR_OK;
 }
 
+struct listing {
+    struct evidence *ev;
+    struct db *db;
+    const struct principal *p;
+    struct claim_filter filter;
+    struct claim_record *rows; /* PAGE_MAX of them */
+    struct claim_view *out;
+    size_t limit, n;
+    bool work; /* the urgent ones come first */
+};
+
+/* One of a list of work is told where its urgency puts it, and only there. */
+static enum err listing_add(struct listing *l, const struct claim_record *row, bool urgent)
+{
+    size_t before = l->n;
+    TRY(page_add(l->ev, l->db, l->p, l->filter.now, row, 1, l->limit, l->out, &l->n));
+    if (l->n == before)
+        return ERR_OK;
+    struct claim_view *v = &l->out[before];
+    v->urgent = l->work && v->special && v->record.special_rules;
+    if (v->urgent != urgent)
+        l->n = before;
+    return ERR_OK;
+}
+
+static enum err listing_pass(struct listing *l, struct uuid after, bool urgent)
+{
+    size_t page = l->limit < PAGE_MAX ? l->limit : PAGE_MAX, found = page;
+    l->filter.urgent = urgent;
+    while (found == page && l->n < l->limit) {
+        TRY(claim_list(l->db, &l->filter, &after, l->rows, page, &found));
+        for (size_t i = 0; i < found && l->n < l->limit; i++)
+            TRY(listing_add(l, &l->rows[i], urgent));
+        if (found > 0)
+            after = l->rows[found - 1].id;
+    }
+    return ERR_OK;
+}
+
+static enum err listing_run(struct listing *l, const struct claim_query *q)
+{
+    const struct uuid start = {{0}};
+    if (l->work && !q->behind_urgent)
+        TRY(listing_pass(l, q->after, true));
+    return listing_pass(l, l->work && !q->behind_urgent ? start : q->after, false);
+}
+
 enum err claim_find_all(struct evidence *ev, const struct principal *p,
                         const struct claim_query *q, struct claim_view *out, size_t *n)
 {
@@ -347,21 +394,18 @@ enum err claim_find_all(struct evidence *ev, const struct principal *p,
     bool staff = principal_has(p, ROLE_ASSESSOR);
     struct person me = person_of(p);
     bool all = lists_all(p);
-    struct claim_filter filter = {
+    struct listing l = {.ev = ev, .p = p, .rows = rows, .out = out, .limit = q->limit};
+    l.filter = (struct claim_filter){
         .external_reference = q->external_reference,
         .stage = q->stage,
         .party = all || staff ? NULL : &me,
         .assigned_to = q->assigned_to_me || (staff && !all) ? p->subject : NULL,
         .now = clock_now(),
     };
-    struct uuid after = q->after;
-    size_t page = q->limit < PAGE_MAX ? q->limit : PAGE_MAX, found = page;
+    l.work = l.filter.assigned_to != NULL;
     TRY(db_read_begin(ev->parts.db, &db));
-    while (found == page && *n < q->limit) {
-        TRY(claim_list(db, &filter, &after, rows, page, &found));
-        TRY(page_add(ev, db, p, filter.now, rows, found, q->limit, out, n));
-        if (found > 0)
-            after = rows[found - 1].id;
-    }
-    return ERR_OK;
+    l.db = db;
+    enum err e = listing_run(&l, q);
+    *n = l.n;
+    return e;
 }

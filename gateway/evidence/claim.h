@@ -24,6 +24,7 @@ struct claim_view {
     bool personal; /* name, date of birth, NINO may be shown to this caller */
     bool yours;    /* the caller is the claimant */
     int64_t died_at; /* the claimant's death; 0: none on record */
+    bool urgent;  /* among the first of a list of work */
     bool special; /* the caller may know of the special rules (whoever sees harmful evidence) */
     struct party_record parties[PARTIES_MAX];
     size_t n_parties;
@@ -47,11 +48,16 @@ MUST_USE enum err claim_change(struct evidence *ev, const struct principal *p,
 MUST_USE enum err claim_get(struct evidence *ev, const struct principal *p,
                             const struct uuid *id, struct claim_view *out);
 
+/* Work comes in the order of its urgency: of a list that is narrowed to what is assigned to
+ * the caller, the claims under special rules come first, newest first, then the others. Who may
+ * not know of the special rules of a claim gets it among the others. Every other list is newest
+ * first. */
 struct claim_query {
     const char *external_reference, *stage; /* NULL: any */
     bool assigned_to_me;
     bool ageing; /* only those past the threshold: special rules first, then the oldest */
     struct uuid after;
+    bool behind_urgent; /* `after` is one of the others: the urgent ones were all told */
     size_t limit;
 };
 /* Records only those the caller may read: parties see their own, staff what the table lets

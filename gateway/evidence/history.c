@@ -17,6 +17,7 @@ static const char *const SHOWN[] = {
     "channel",      "notice_version", "decision",   "statement_version",
     "linked_claim", "status",         "served",     "on_behalf_of",
     "stage",        "session",        "event_id",   "upload",
+    "form",         "linked_by",      "identity",
     "bundle",       "transfer",       "received_at",
     "request",      "from_role",      "functional", "due",
     "late",         "until",

@@ -196,6 +196,27 @@ static enum err get_run(struct http_exchange *x, const struct principal *p)
 }
 const struct api_call CLAIM_GET = {get_run};
 
+/* The cursor of a list of work tells whether its urgent part is over: where an id has the number
+ * of its version, 15 stands for that. */
+enum { CURSOR_BYTE = 6, CURSOR_ID = 0x70, CURSOR_BEHIND = 0xf0, CURSOR_REST = 0x0f };
+
+static void cursor_read(struct claim_query *q)
+{
+    uint8_t *version = &q->after.bytes[CURSOR_BYTE];
+    q->behind_urgent = (*version & ~CURSOR_REST) == CURSOR_BEHIND;
+    if (q->behind_urgent)
+        *version = (uint8_t)(CURSOR_ID | (*version & CURSOR_REST));
+}
+
+static struct uuid cursor_write(const struct claim_view *last)
+{
+    struct uuid cursor = last->record.id;
+    uint8_t *version = &cursor.bytes[CURSOR_BYTE];
+    if (!last->urgent)
+        *version = (uint8_t)(CURSOR_BEHIND | (*version & CURSOR_REST));
+    return cursor;
+}
+
 static enum err list_run(struct http_exchange *x, const struct principal *p)
 {
     static const char *const KNOWN[] = {
@@ -205,6 +226,7 @@ static enum err list_run(struct http_exchange *x, const struct principal *p)
     const char *assigned = http_query(x, "assigned_to"), *ageing = http_query(x, "ageing");
     TRY(api_query_known(x, KNOWN));
     TRY(api_page(x, CLAIM_PAGE_STANDARD, CLAIM_PAGE_MAX, &q.limit, &q.after));
+    cursor_read(&q);
     if (assigned && strcmp(assigned, "me") != 0)
         return refuse_because(REFUSAL_INVALID_REQUEST, "assigned_to may only be me");
     q.assigned_to_me = assigned != NULL;
@@ -221,8 +243,10 @@ static enum err list_run(struct http_exchange *x, const struct principal *p)
     for (size_t i = 0; i < n && i < page; i++)
         (void)json_array_append_new(list, view_claim(&rows[i]));
     json_put(body, "claims", list);
-    if (n > page)
-        api_page_next(x, body, &rows[page - 1].record.id);
+    if (n > page) {
+        struct uuid cursor = cursor_write(&rows[page - 1]);
+        api_page_next(x, body, &cursor);
+    }
     http_reply_json(x, 200, body);
     return ERR_OK;
 }
