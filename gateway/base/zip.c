@@ -164,6 +164,7 @@ enum err zip_begin(struct zip *z, const struct zip_entry *e, struct buf *out)
     size_t before = out->len;
     assert(!z->open && z->told == 0 && z->directory == 0);
     TRY(line_add(z, e));
+    assert(z->lines);
     TRY(local_header(&z->lines[z->n - 1], out));
     z->offset += out->len - before;
     z->passed = 0;
@@ -188,9 +189,9 @@ void zip_bytes(struct zip *z, const void *data, size_t len)
 
 enum err zip_end(struct zip *z, struct buf *out)
 {
+    assert(z->open && z->lines);
     const struct line *l = &z->lines[z->n - 1];
     size_t before = out->len, width = is_large(l) ? 8 : 4;
-    assert(z->open);
     if (z->passed != l->size)
         return err_set(ERR_CORRUPT, "an entry has not the size that was announced");
     TRY(PUT(out, {DESCRIPTOR, 4}, {l->crc, 4}, {l->size, width}, {l->size, width}));

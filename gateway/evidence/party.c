@@ -85,7 +85,7 @@ bool cover_permits(uint32_t covers, enum action action)
 
 int64_t claimant_of_age_at(const char *born)
 {
-    char text[TIME_TEXT_SIZE];
+    char text[2 * TIME_TEXT_SIZE];
     int64_t at = 0;
     if (!born[0] || date_check(born) != ERR_OK)
         return 0;
