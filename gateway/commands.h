@@ -19,6 +19,7 @@ int cmd_check_config(int argc, char **argv);
 int cmd_keys(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_rescan(int argc, char **argv);
+int cmd_retention(int argc, char **argv);
 int cmd_scrub(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_log(int argc, char **argv);

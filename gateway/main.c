@@ -22,6 +22,8 @@ static const struct cli_subcommand COMMANDS[] = {
     {"keys", cmd_keys, "list, add, rotate, retire service keys"},
     {"export", cmd_export, "writes an artefact as an age file for one recipient"},
     {"rescan", cmd_rescan, "has stored artefacts inspected again"},
+    {"retention", cmd_retention,
+     "shows what is due, or draws up a list of it for two people to sign"},
     {"scrub", cmd_scrub, "checks every sealed payload against its record"},
     {"verify", cmd_verify, "verifies a receipt, offline"},
     {"log", cmd_log,
