@@ -95,6 +95,7 @@ void setup_auth(const struct setup *s, struct auth_config *out)
         .mappings = s->mappings,
         .n_mappings = s->config->n_certificates,
         .token_cache = s->config->policy.token_cache,
+        .conflicts_allowed = strcmp(s->config->policy.conflicting_roles, "log") == 0,
     };
 }
 

@@ -13,8 +13,11 @@
 #include "gateway/auth/failure.h"
 #include "gateway/auth/issuer.h"
 #include "gateway/auth/jwt.h"
+#include "gateway/auth/segregation.h"
 #include "gateway/base/clock.h"
+#include "gateway/base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -23,6 +26,7 @@ enum {
     ISSUERS_MAX = 16,
     CERTIFICATE_CACHE_ENTRIES = 1024,
     CERTIFICATE_CACHE_MS = 60000, /* then the path is verified again */
+    CONFLICT_TEXT_MAX = 96,
 };
 
 struct authenticator {
@@ -31,6 +35,7 @@ struct authenticator {
     struct cache *tokens;
     struct certificates *certificates; /* NULL: none are taken */
     struct cache *verified;            /* certificates */
+    bool conflicts_allowed;
 };
 
 /* One call's clocks and its certificate, verified when it is first wanted. */
@@ -259,6 +264,23 @@ static MUST_USE enum err split_header(const char *value, const char **token, siz
     return ERR_OK;
 }
 
+/* Roles that exclude each other were given by an issuer of ours: a fault there, or an attempt. */
+static MUST_USE enum err duties_apart(const struct authenticator *a, const struct principal *p)
+{
+    enum role one, other;
+    char why[CONFLICT_TEXT_MAX];
+
+    if (!segregation_conflict(p->roles, &one, &other))
+        return ERR_OK;
+    log_event(LOG_WARN, "roles.conflict", log_str("role", role_name(one)),
+              log_str("and", role_name(other)));
+    if (a->conflicts_allowed)
+        return ERR_OK;
+    (void)snprintf(why, sizeof(why), "nobody is %s and %s at once", role_name(one),
+                   role_name(other));
+    return auth_refuse(AUTH_INSUFFICIENT, why);
+}
+
 enum err authenticate(struct authenticator *a, const char *authorization,
                       const struct auth_der *chain, size_t n, struct principal *out)
 {
@@ -268,10 +290,13 @@ enum err authenticate(struct authenticator *a, const char *authorization,
     size_t len = 0;
 
     *out = (struct principal){.roles = 0};
-    if (authorization == NULL)
-        return by_certificate(&t, out);
+    if (authorization == NULL) {
+        TRY(by_certificate(&t, out));
+        return duties_apart(a, out);
+    }
     TRY(split_header(authorization, &token, &len));
-    return by_token(&t, token, len, out);
+    TRY(by_token(&t, token, len, out));
+    return duties_apart(a, out);
 }
 
 /* --- from start to end ---------------------------------------------------------------------
@@ -321,6 +346,7 @@ enum err authenticator_new(const struct auth_config *config, struct authenticato
     if (a->issuers == NULL)
         return err_set(ERR_NOMEM, "the authenticator");
     TRY(fill(a, config));
+    a->conflicts_allowed = config->conflicts_allowed;
     *out = TAKE(a);
     return ERR_OK;
 }

@@ -58,6 +58,7 @@ struct auth_config {
     const struct certificate_mapping *mappings;
     size_t n_mappings;
     size_t token_cache; /* entries */
+    bool conflicts_allowed; /* roles that exclude each other (segregation.h) are only warned of */
 };
 
 struct authenticator;

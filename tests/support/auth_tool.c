@@ -2,14 +2,15 @@
  *
  *     auth_tool [OPTION VALUE]... ISSUER AUDIENCE JWKS_URL TOKEN
  *     auth_tool [OPTION VALUE]... ISSUER AUDIENCE JWKS_URL -   one token a line, one answer
- * each auth_tool permissions                                    the permission table as
- * Markdown
+ * each
+ *     auth_tool permissions|segregation      a table of the docs as Markdown
  *
  * Options: --ca FILE (of the URL's server), --client-ca FILE, --certificate FILE (the peer's,
  * DER). An answer is "principal <issuer> <subject> <client> <role,role>" or "failure <error>
  * <detail> <message>". With a token the exit status is 0 for a principal, 1 for a failure. */
 #include "gateway/auth/authenticate.h"
 #include "gateway/auth/permission.h"
+#include "gateway/auth/segregation.h"
 #include "gateway/base/buf.h"
 
 #include <stdio.h>
@@ -34,16 +35,16 @@ static int usage(void)
     (void)fprintf(stderr,
                   "usage: auth_tool [--ca FILE] [--client-ca FILE] [--certificate FILE]\n"
                   "                 ISSUER AUDIENCE JWKS_URL TOKEN|-\n"
-                  "       auth_tool permissions\n");
+                  "       auth_tool permissions|segregation\n");
     return 2;
 }
 
-static int print_permissions(void)
+static int print_page(enum err (*print)(struct buf *))
 {
     AUTO_CLEAR(buf_clear) struct buf page;
 
     buf_init(&page, PAGE_MAX_BYTES);
-    if (permission_print(&page) != ERR_OK)
+    if (print(&page) != ERR_OK)
         return 1;
     return fwrite(page.data, 1, page.len, stdout) == page.len ? 0 : 1;
 }
@@ -151,7 +152,9 @@ int main(int argc, char **argv)
     enum err e;
 
     if (argc == 2 && strcmp(argv[1], "permissions") == 0)
-        return print_permissions();
+        return print_page(permission_print);
+    if (argc == 2 && strcmp(argv[1], "segregation") == 0)
+        return print_page(segregation_print);
     if (!read_arguments(argc, argv, &o))
         return usage();
     o.auth.issuers = &o.issuer;
