@@ -310,7 +310,7 @@ class ReadSessions(Base):
                                     filename="a.txt")
             made.append((self.expect(answer, 201).json["artefact"]["id"], data))
         people = [(self.ada, ""), (self.gw.manager, "?purpose=decision"),
-                  (self.gw.token("auditor", "audrey"), "?purpose=audit")]
+                  (self.gw.manager, "?purpose=appeal")]
         for token, query in people:
             with Session(self.gw) as session:
                 for artefact, data in made:
@@ -324,7 +324,7 @@ class ReadSessions(Base):
             answer = self.expect(self.gw.get(path, self.gw.manager), 200)
             told += answer.items()
             path = answer.next()
-        for purpose in ("decision", "audit"):
+        for purpose in ("decision", "appeal"):
             reads = {e["artefact"] for e in told if e.get("purpose") == purpose}
             self.assertEqual(reads, {artefact for artefact, _ in made})
 
