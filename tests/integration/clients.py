@@ -27,17 +27,18 @@ def program(*names):
     raise RuntimeError(f"there is no {names[0]}: {HINT}")
 
 
-def modules():
+def modules(source=HERE):
     """The folder that has node_modules, filled once for each state of the lock."""
-    lock = HERE / "package-lock.json"
+    lock = source / "package-lock.json"
     state = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
-    folder = pathlib.Path(os.environ.get("EG_BUILD", tempfile.gettempdir())) / "npm" / f"clients-{state}"
+    name = "clients" if source == HERE else source.name
+    folder = pathlib.Path(os.environ.get("EG_BUILD", tempfile.gettempdir())) / "npm" / f"{name}-{state}"
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not (folder / "complete").exists():
             for name in "package.json", "package-lock.json":
-                shutil.copy(HERE / name, folder)
+                shutil.copy(source / name, folder)
             done = subprocess.run([program("npm"), "ci", "--silent", "--no-audit", "--no-fund",
                                    "--ignore-scripts", "--prefix", str(folder)],
                                   capture_output=True, text=True, timeout=INSTALL_SECONDS)
