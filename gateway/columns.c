@@ -2,8 +2,10 @@
 #include "gateway/columns.h"
 
 #include "crypto/digest.h"
+#include "gateway/base/log.h"
 #include "gateway/commands.h"
 #include "gateway/keeper/keyring.h"
+#include "storage/record_sealing.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -65,6 +67,19 @@ enum err columns_open(const struct config *c, struct keeper *keeper, enum column
     TRY(personal(c, keeper, need, &out->personal));
     TRY(passing(keeper, &out->intake, &out->intake_lasts));
     db_pool_columns(pool, out);
+    return ERR_OK;
+}
+
+enum err columns_catch_up(struct db_pool *pool, const struct db_columns *c)
+{
+    struct sealing told;
+
+    if (!column_keys_can_open(c->personal))
+        return ERR_OK;
+    TRY(sealing_catch_up(pool, &told));
+    if (told.rows > 0)
+        log_event(LOG_INFO, "columns.sealed", log_int("rows", (int64_t)told.rows),
+                  log_int("plain", (int64_t)told.plain));
     return ERR_OK;
 }
 

@@ -15,6 +15,9 @@ enum columns_need { COLUMNS_MUST, COLUMNS_MAY };
 MUST_USE enum err columns_open(const struct config *c, struct keeper *keeper,
                                enum columns_need need, struct db_pool *pool,
                                struct db_columns *out);
+/* Every value under the active key, before the plane serves (storage/record_sealing.h); nothing
+ * where it only seals. */
+MUST_USE enum err columns_catch_up(struct db_pool *pool, const struct db_columns *c);
 void columns_close(struct db_columns *c);
 
 #endif

@@ -186,6 +186,7 @@ static enum err storage_open(struct gateway *g)
     TRY(db_pool_open(g->config->storage.database_file, false,
                      (unsigned)g->config->storage.db_readers, &g->db));
     TRY(columns_open(g->config, g->keeper, COLUMNS_MUST, g->db, &g->columns));
+    TRY(columns_catch_up(g->db, &g->columns));
     g->signer = (struct ledger_signer){.sign = sign, .ctx = g->keeper};
     enum err fits = ledger_open(g->db, &g->signer, &g->ledger);
     if (!g->ledger)

@@ -330,12 +330,10 @@ const char *const SCHEMA_SEALED[] = {
      * them. */
     "ALTER TABLE ledger_entries ADD COLUMN sealed BLOB",
 
-    /* How far each table's values stand under the active key. */
+    /* Which tables' values stand under which key, every one. */
     "CREATE TABLE sealing("
-    "  part  TEXT PRIMARY KEY,"
-    "  head  BLOB NOT NULL," /* what sealed values begin with when it is done */
-    "  after BLOB NOT NULL," /* the last row that was looked at */
-    "  done  INTEGER NOT NULL"
+    "  part   TEXT PRIMARY KEY,"
+    "  key_id BLOB NOT NULL"
     ") STRICT, WITHOUT ROWID",
     NULL,
 };
