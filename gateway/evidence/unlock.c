@@ -1,6 +1,7 @@
 /* Invariants: a try is counted before the password is tried, so that those that come at once do
- * not get more than their number; an artefact leaves its waiting once, in a commit that found it
- * waiting; a row of passwords_awaited outlives the artefact's key until its bytes are gone. */
+ * not get more than their number; an artefact leaves its waiting once, in a commit that found
+ * it waiting; a row of passwords_awaited outlives the artefact's key until its bytes are gone.
+ */
 #include "gateway/evidence/unlock.h"
 
 #include "gateway/base/clock.h"
@@ -168,8 +169,7 @@ static enum err open_and_look(struct unlocking *u)
 /* Key and room go in this commit; the bytes, which nobody can open any more, behind it. */
 static enum err end_waiting(struct db *db, const struct artefact_record *a, const char *reason)
 {
-    struct password_wait w = {
-        .artefact = a->id, .expires_at = clock_now(), .ended = true};
+    struct password_wait w = {.artefact = a->id, .expires_at = clock_now(), .ended = true};
     TRY(artefact_status_change(db, &a->id, ARTEFACT_QUARANTINED, ARTEFACT_REFUSED, reason));
     TRY(header_remove(db, &a->id));
     TRY(quota_give(db, a));
@@ -183,16 +183,18 @@ static enum err settle(struct unlocking *u, struct db *db)
     struct artefact_record *a = &u->artefact;
     if (u->wrong)
         return ERR_OK;
-    u->infected = u->verdict.outcome == INSPECT_VIRUS &&
-                  !u->ev->config.inspecting.restrict_infected;
+    u->infected =
+        u->verdict.outcome == INSPECT_VIRUS && !u->ev->config.inspecting.restrict_infected;
     if (u->infected) {
         a->status = ARTEFACT_REFUSED;
         (void)snprintf(a->status_reason, sizeof(a->status_reason), "%s",
                        refusal_name(REFUSAL_CONTAINS_VIRUS));
+        TRY(telling_status(&u->ev->config.telling, db, &before, a->status));
         return end_waiting(db, &before, a->status_reason);
     }
     findings_status(&u->verdict, FINDINGS_ATTEMPTS, a, &rules, &a->status, a->status_reason);
     TRY(artefact_status_change(db, &a->id, before.status, a->status, a->status_reason));
+    TRY(telling_status(&u->ev->config.telling, db, &before, a->status));
     return password_wait_remove(db, &a->id);
 }
 
@@ -216,7 +218,8 @@ static enum err done_apply(struct commit_tx *tx, void *ctx)
     return ERR_OK;
 }
 
-/* Trouble of ours: the password has to come again. What may be the file's fault stays counted. */
+/* Trouble of ours: the password has to come again. What may be the file's fault stays counted.
+ */
 static enum err try_again(struct unlocking *u)
 {
     if (findings_scanner_away(&u->verdict)) {

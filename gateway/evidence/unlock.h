@@ -1,15 +1,14 @@
 /* Evidence that a password opens, and the call that brings the password.
  *
- *     upload, password-protected --> QUARANTINED, "password-protected" --the right one--> AVAILABLE
- *                                      |     \--the right one, and it is infected--> REFUSED, or
- *                                      |                                   RESTRICTED (policy)
+ *     upload, password-protected --> QUARANTINED, "password-protected" --the right one-->
+ * AVAILABLE |     \--the right one, and it is infected--> REFUSED, or | RESTRICTED (policy)
  *                                      \--nobody sent it in time--> REFUSED
  *
  * The upload is refused in the words people know, and yet it is kept, sealed as it came, for
- * inspecting.password_wait_s; whoever sent it need not send it again. The password is used once,
- * in the memory of this process and of the inspector that opens the file with it; it stands in no
- * record, no log and no command line. What becomes available is the original, byte for byte, which
- * its readers open with the same password: we have it no more.
+ * inspecting.password_wait_s; whoever sent it need not send it again. The password is used
+ * once, in the memory of this process and of the inspector that opens the file with it; it
+ * stands in no record, no log and no command line. What becomes available is the original, byte
+ * for byte, which its readers open with the same password: we have it no more.
  *
  * What is REFUSED from here loses its key in that commit, and gives its room back (quota.h).
  * Only a PDF waits; any other file with a password is refused at once. */
@@ -27,9 +26,9 @@ struct unlock_result {
     struct artefact_record artefact; /* as it is now */
     struct buf receipt;              /* of what became of it; cleared by the caller */
 };
-/* REFUSAL_WRONG_PASSWORD; REFUSAL_CONTAINS_VIRUS (with its receipt); REFUSAL_CONFLICT: it does not
- * wait for one (any more); REFUSAL_TRY_AGAIN: it could not be looked at just now, and the password
- * has to come again. `password` is neither kept nor wiped. */
+/* REFUSAL_WRONG_PASSWORD; REFUSAL_CONTAINS_VIRUS (with its receipt); REFUSAL_CONFLICT: it does
+ * not wait for one (any more); REFUSAL_TRY_AGAIN: it could not be looked at just now, and the
+ * password has to come again. `password` is neither kept nor wiped. */
 MUST_USE enum err artefact_unlock(struct evidence *ev, const struct principal *p,
                                   const struct uuid *id, const char *password,
                                   struct unlock_result *out);
@@ -39,8 +38,8 @@ MUST_USE enum err artefact_unlock(struct evidence *ev, const struct principal *p
 bool unlock_awaited(const struct artefact_record *a);
 /* By policy, what got this verdict may wait. */
 bool unlock_may_wait(const struct evidence_config *config, const struct verdict *v);
-/* Inside the commit that stores it, or that finds the same bytes waiting: then the count of wrong
- * ones begins anew, since whoever has the file learns nothing by trying. */
+/* Inside the commit that stores it, or that finds the same bytes waiting: then the count of
+ * wrong ones begins anew, since whoever has the file learns nothing by trying. */
 MUST_USE enum err unlock_wait(const struct evidence_config *config, struct db *db,
                               const struct artefact_record *a);
 /* Ends what nobody sent a password for; removes what is left of what has ended. */

@@ -3,6 +3,7 @@
 #include "gateway/inspect/job.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,6 +13,14 @@ union fds_room {
     struct cmsghdr head;
     char bytes[CMSG_SPACE(sizeof(int) * JOB_FDS_MAX)];
 };
+
+void job_tell_ready(int control, enum err e, unsigned lacks)
+{
+    struct job_ready ready = {.magic = JOB_MAGIC, .status = (uint32_t)e, .lacks = lacks};
+
+    (void)snprintf(ready.message, sizeof(ready.message), "%s", err_message(e));
+    (void)send(control, &ready, sizeof(ready), MSG_NOSIGNAL);
+}
 
 enum err job_socketpair(int pair[2])
 {

@@ -35,6 +35,7 @@ struct job_settings {
     uint64_t memory_max;     /* bytes of address space of one inspector */
     uint32_t cpu_s;          /* CPU seconds of one inspector */
     uint32_t jobs_max;
+    bool member; /* of the inspectors' programs: passes nothing on to others */
 };
 
 struct job {
@@ -68,6 +69,7 @@ struct job_ready {
     char message[ERR_MESSAGE_MAX];
 };
 
+void job_tell_ready(int control, enum err e, unsigned lacks); /* the answer to JOB_SETTINGS */
 MUST_USE enum err job_socketpair(int pair[2]);
 /* Whole or not at all. ERR_UNAVAILABLE: the other side is gone. */
 MUST_USE enum err job_send(int socket, const struct job *j, const int *fds, size_t n_fds);

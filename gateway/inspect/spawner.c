@@ -117,15 +117,14 @@ static enum err set_send_deadline(int fd)
                : err_errno("SO_SNDTIMEO");
 }
 
-enum err spawner_start(const char *program, const struct job_settings *settings,
-                       struct spawner **out, unsigned *lacks)
+enum err spawner_begin(const char *program, const struct job_settings *settings,
+                       struct spawner **out)
 {
     AUTO(spawner_stop) struct spawner *s = calloc(1, sizeof(*s));
     struct job first = {.magic = JOB_MAGIC, .kind = JOB_SETTINGS, .settings = *settings};
     int pair[2];
     enum err e;
 
-    *lacks = 0;
     if (s == NULL)
         return err_set(ERR_NOMEM, "the spawner of inspectors");
     s->control = -1;
@@ -136,9 +135,31 @@ enum err spawner_start(const char *program, const struct job_settings *settings,
     TRY(e);
     TRY(set_send_deadline(s->control));
     TRY(job_send(s->control, &first, NULL, 0));
-    TRY(await_ready(s->control, lacks));
     *out = TAKE(s);
     return ERR_OK;
+}
+
+enum err spawner_await(struct spawner *s, unsigned *lacks)
+{
+    *lacks = 0;
+    return await_ready(s->control, lacks);
+}
+
+enum err spawner_start(const char *program, const struct job_settings *settings,
+                       struct spawner **out, unsigned *lacks)
+{
+    AUTO(spawner_stop) struct spawner *s = NULL;
+
+    *lacks = 0;
+    TRY(spawner_begin(program, settings, &s));
+    TRY(spawner_await(s, lacks));
+    *out = TAKE(s);
+    return ERR_OK;
+}
+
+enum err spawner_forward(struct spawner *s, const struct job *j, const int *fds, size_t n)
+{
+    return job_send(s->control, j, fds, n);
 }
 
 /* Its end within the time, or SIGKILL to that one process (whose children die with it). */

@@ -18,6 +18,12 @@ struct spawner;
  * may be. */
 MUST_USE enum err spawner_start(const char *program, const struct job_settings *settings,
                                 struct spawner **out, unsigned *lacks);
+/* The same in two halves, for who starts several; *out is to be stopped whatever comes of them. */
+MUST_USE enum err spawner_begin(const char *program, const struct job_settings *settings,
+                                struct spawner **out);
+MUST_USE enum err spawner_await(struct spawner *s, unsigned *lacks);
+/* A job as it came. ERR_UNAVAILABLE: the program is gone. */
+MUST_USE enum err spawner_forward(struct spawner *s, const struct job *j, const int *fds, size_t n);
 void spawner_stop(struct spawner *s); /* kills what is left of its inspectors */
 DEFINE_AUTO(struct spawner, spawner_stop);
 

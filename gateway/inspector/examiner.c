@@ -1,8 +1,7 @@
 /* The examiner: reads one artefact to its end, or as far as it needs, and reports. It dies with
  * its report; the next artefact gets another. */
+#include "gateway/inspector/family.h"
 #include "gateway/inspector/roles.h"
-#include "gateway/inspector/steps.h"
-#include "gateway/inspector/warm.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,7 +12,8 @@ void examiner_warm(void)
 {
     if (sniffer_new(&sniffer) != ERR_OK)
         abort();
-    warm_libraries();
+    if (FAMILY.warm != NULL)
+        FAMILY.warm();
 }
 
 int examiner_run(int plain, int report, const char *declared_type)

@@ -1,12 +1,16 @@
 /* evidence-inspector: started by the gateway (gateway/inspect/spawner.h), not by people.
  *
- *     front ==control socket== evidence-inspector --fork--> nursery --fork--> inspectors
+ *     front ==control socket== evidence-inspector ==control sockets== one for each family
+ *                                                     (itself among them, and evidence-inspector-pdf, ...)
+ *     each of them:            outermost process --fork--> nursery --fork--> inspectors
  *
- * This outermost process keeps the settings of the first packet and starts the nursery again
+ * The outermost process keeps the settings of the first packet and starts the nursery again
  * should it die, since the front, once confined, could not. */
 #include "gateway/base/log.h"
+#include "gateway/inspector/family.h"
 #include "gateway/inspector/nursery.h"
 #include "gateway/inspector/roles.h"
+#include "gateway/inspector/router.h"
 #include "gateway/inspector/sandbox.h"
 
 #include <errno.h>
@@ -22,15 +26,6 @@
 
 enum { RESTART_GAP_MS = 1000, EXIT_LOCKED_OUT = 3 };
 
-static void tell_ready(enum err e, unsigned lacks)
-{
-    struct job_ready ready = {
-        .magic = JOB_MAGIC, .status = (uint32_t)e, .lacks = lacks};
-
-    (void)snprintf(ready.message, sizeof(ready.message), "%s", err_message(e));
-    (void)send(JOB_CONTROL_FD, &ready, sizeof(ready), MSG_NOSIGNAL);
-}
-
 /* The nursery's life, from its birth. */
 static int be_nursery(const struct job_settings *settings, unsigned lacks, bool first)
 {
@@ -44,7 +39,7 @@ static int be_nursery(const struct job_settings *settings, unsigned lacks, bool 
     if (e == ERR_OK && prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         e = err_errno("PR_SET_PDEATHSIG");
     if (first)
-        tell_ready(e, lacks);
+        job_tell_ready(JOB_CONTROL_FD, e, lacks);
     if (e != ERR_OK)
         return EXIT_LOCKED_OUT;
     e = nursery_serve(JOB_CONTROL_FD, settings);
@@ -97,5 +92,8 @@ int main(int argc, char **argv)
     if (e != ERR_OK || first.kind != JOB_SETTINGS)
         return EXIT_FAILURE;
     first.settings.user[JOB_USER_MAX - 1] = '\0';
-    return keep_nursery(&first.settings);
+    if (!FAMILY.routes || first.settings.member)
+        return keep_nursery(&first.settings);
+    e = router_serve(JOB_CONTROL_FD, &first.settings);
+    return e == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

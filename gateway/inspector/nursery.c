@@ -15,6 +15,7 @@
 #include "gateway/inspector/nursery.h"
 
 #include "gateway/base/log.h"
+#include "gateway/inspector/family.h"
 #include "gateway/inspector/roles.h"
 #include "gateway/inspector/sandbox.h"
 
@@ -102,9 +103,13 @@ static pid_t fork_part(const struct nursery *n, const struct part *p, const stru
     case ROLE_EXAMINER:
         _exit(examiner_run(FIRST_FD, FIRST_FD + 1, j->work.type));
     case ROLE_OPENER:
-        _exit(opener_run(FIRST_FD, FIRST_FD + 1, FIRST_FD + 2));
+        if (FAMILY.open != NULL)
+            _exit(FAMILY.open(FIRST_FD, FIRST_FD + 1, FIRST_FD + 2));
+        break;
     case ROLE_RENDERER:
-        _exit(renderer_run(FIRST_FD, FIRST_FD + 1, j->work.type, j->work.page));
+        if (FAMILY.render != NULL)
+            _exit(FAMILY.render(FIRST_FD, FIRST_FD + 1, j->work.type, j->work.page));
+        break;
     }
     _exit(EXIT_FAILURE);
 }

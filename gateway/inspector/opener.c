@@ -1,9 +1,9 @@
-/* The opener: a PDF and its password in, the same PDF without protection out, for the scanner and
- * the examiner to look at. It dies with it; the password was nowhere but in this process.
+/* The opener: a PDF and its password in, the same PDF without protection out, for the scanner
+ * and the examiner to look at. It dies with it; the password was nowhere but in this process.
  *
  * Invariants: what goes out is whole or the answer is not OPENED_WHOLE, and the answer is given
- * before the pipe ends; nothing goes out for a wrong password. Streams stay as they are, but for
- * the encryption: what clamd and the examiner unpack is what was in the file. */
+ * before the pipe ends; nothing goes out for a wrong password. Streams stay as they are, but
+ * for the encryption: what clamd and the examiner unpack is what was in the file. */
 #include "gateway/inspect/job.h"
 #include "gateway/inspector/roles.h"
 #include "gateway/inspector/source.h"

@@ -2,14 +2,13 @@
  * sets, types, fonts. The page that is drawn for it is ours. */
 #include "gateway/inspector/warm.h"
 
+#include "gateway/inspector/characters.h"
 #include "gateway/inspector/sheet.h"
 
 #include <gsf/gsf-utils.h>
-#include <iconv.h>
 #include <jansson.h>
 #include <libavformat/avformat.h>
 #include <libheif/heif.h>
-#include <locale.h>
 #include <poppler.h>
 #include <stdlib.h>
 
@@ -53,23 +52,10 @@ static GLogWriterOutput say_nothing(GLogLevelFlags level, const GLogField *field
     return G_LOG_WRITER_HANDLED;
 }
 
-static void load_character_sets(void)
-{
-    static const char *const sets[] = {"UTF-16LE", "UTF-16BE", "CP1252", "ISO-8859-1", "CP437"};
-
-    /* They stay open, so that their tables stay. */
-    static volatile iconv_t open[sizeof(sets) / sizeof(sets[0])];
-
-    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
-        open[i] = iconv_open("UTF-8", sets[i]);
-    (void)open[0];
-}
-
 void warm_steps(void)
 {
-    (void)setlocale(LC_CTYPE, "C.UTF-8");
     json_object_seed(0);
-    load_character_sets();
+    warm_characters();
     av_log_set_level(AV_LOG_QUIET);
     (void)heif_init(NULL);
     g_log_set_writer_func(say_nothing, NULL, NULL);

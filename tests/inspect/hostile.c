@@ -4,6 +4,7 @@
  * Where an attempt is answered with an error instead of death, or with success, the report tells
  * so in its numbers: members = 1 is "it was refused", members = 2 is "it worked". */
 #include "gateway/inspect/verdict.h"
+#include "gateway/inspector/family.h"
 #include "gateway/inspector/roles.h"
 
 #include <arpa/inet.h>
@@ -291,3 +292,5 @@ int renderer_run(int plain, int picture, const char *type, uint32_t page)
     (void)do_act(plain);
     return write(picture, "no picture", 10) == 10 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
+
+const struct family FAMILY = {.open = opener_run, .render = renderer_run};
