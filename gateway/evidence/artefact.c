@@ -5,6 +5,7 @@
 #include "gateway/evidence/entry.h"
 #include "gateway/evidence/internal.h"
 #include "gateway/evidence/report.h"
+#include "gateway/evidence/retrieve.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -258,5 +259,7 @@ enum err artefact_unlink(struct evidence *ev, const struct principal *p, const s
                          const struct uuid *claim)
 {
     struct link_act act = {.p = p, .artefact = *id, .claim = *claim, .reason = ""};
-    return evidence_commit(ev, unlink_apply, &act, NULL);
+    enum err e = evidence_commit(ev, unlink_apply, &act, NULL);
+    retrieve_access_changed(ev);
+    return e;
 }

@@ -56,6 +56,8 @@ static json_t *closed_entry(const struct batch *b, const struct session *s)
                    s->record.actor.subject);
     uuid_format(&s->record.id, id);
     json_put_text(entry, "actor", actor);
+    if (!b->crashed) /* the records do not keep it */
+        json_put_text(entry, "role", role_name(s->role));
     entry_artefact(entry, &s->artefact);
     json_put_text(entry, "session", id);
     json_put_text(entry, "purpose", s->record.purpose);

@@ -21,6 +21,7 @@ static const char *const SHOWN[] = {
     "bundle",       "transfer",       "received_at",
     "request",      "from_role",      "functional", "due",
     "late",         "until",
+    "authority",    "notice_sha256",  "incident",   "count",
 };
 
 /* Entries of these actions show up in no claim's history: they are the auditor's. */

@@ -8,6 +8,7 @@
 #include "gateway/evidence/entry.h"
 #include "gateway/evidence/findings.h"
 #include "gateway/evidence/internal.h"
+#include "gateway/evidence/retrieve.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,7 +81,9 @@ enum err restriction_make(struct evidence *ev, const struct principal *p, const 
     struct keeping_act act = {
         .ev = ev, .p = p, .id = *id, .reason = reason, .restriction = out};
     replay_needs(once, ACTION_ARTEFACT_RESTRICT, NULL, id, REFUSAL_NOT_FOUND);
-    return replay_commit(ev, once, restrict_apply, &act);
+    enum err e = replay_commit(ev, once, restrict_apply, &act);
+    retrieve_access_changed(ev);
+    return e;
 }
 
 struct verdict_now { /* what it becomes when nobody hides it any more */

@@ -4,6 +4,8 @@
 
 #include "storage/db_internal.h"
 #include "storage/ledger_internal.h"
+#include "storage/record_people.h"
+#include "storage/record_recordings.h"
 
 static size_t n;
 static struct claim_record claims[2];
@@ -160,6 +162,29 @@ static void use_the_inspections(const struct uuid *artefact)
     ok(view_release_find(db, artefact, &release));
 }
 
+static void use_the_recordings(const struct uuid *claim, const struct uuid *artefact)
+{
+    struct retrieval_record r;
+    struct incident_record i;
+    struct person someone = person("someone");
+    uint64_t asked;
+    int64_t at;
+
+    ok(retrieval_list(db, artefact, NULL, &nil, &r, 1, &n));
+    ok(retrieval_list(db, artefact, &someone, &nil, &r, 1, &n));
+    fails(ERR_NOT_FOUND, retrieval_find(db, &nil, &r));
+    ok(deletion_request(db, artefact, "own", 1, &asked));
+    fails(ERR_NOT_FOUND, deletion_confirm(db, &nil, 1));
+    ok(incident_list(db, true, &nil, &i, 1, &n));
+    ok(incident_list(db, false, &nil, &i, 1, &n));
+    ok(incident_list_assessment(db, claim, &i, 1, &n));
+    fails(ERR_NOT_FOUND, incident_find(db, &nil, &i));
+    i = (struct incident_record){.reviewed_at = 1};
+    fails(ERR_NOT_FOUND, incident_review(db, &i));
+    ok(claim_death_find(db, claim, &at));
+    ok(claim_death_remove(db, claim));
+}
+
 static void use_the_look_ups_of_the_log(const struct uuid *id)
 {
     struct erase_orders orders = {.n = 0};
@@ -215,6 +240,7 @@ START_TEST(no_statement_walks_a_table_or_sorts_aside)
     use_the_look_ups(&claim);
     use_the_uploads(&claim);
     use_the_inspections(&artefact);
+    use_the_recordings(&claim, &artefact);
     use_the_look_ups_of_the_log(&claim);
     for (size_t i = 0; i < STATEMENT_SLOTS; i++) {
         if (db->slots[i].handle && !strstr(sqlite3_sql(db->slots[i].handle), "sqlite_schema")) {
