@@ -76,7 +76,7 @@ static enum err list_print(struct offline *o, const struct keyring *ring)
         age_recipient_format(&ring->recovery, recipient);
         (void)printf("recovery  %s\n", recipient);
     }
-    return ERR_OK;
+    return columns_print(o, ring);
 }
 
 static int keys_list(int argc, char **argv)
@@ -184,7 +184,7 @@ static enum err file_overwrite(int fd, const char *path)
 }
 
 /* Absent is good: an interrupted retirement is finished by repeating it. */
-static enum err identity_destroy(const char *path)
+enum err keys_identity_destroy(const char *path)
 {
     AUTO_FD int fd = -1;
 
@@ -231,7 +231,7 @@ static enum err key_retire(struct offline *o, struct keyring *ring, const char *
         key->retired = true;
         TRY(keyring_write(o->config->keeper.keyring_file, ring));
     }
-    TRY(identity_destroy(path));
+    TRY(keys_identity_destroy(path));
     return db_checkpoint(o->db);
 }
 
@@ -281,6 +281,13 @@ int cmd_keys(int argc, char **argv)
         {"rotate", keys_rotate,
          "makes a key the active one and re-wraps every artefact's header to it"},
         {"retire", keys_retire, "destroys a key that opens nothing any more"},
+        {"column-add", keys_column_add,
+         "makes a key for the personal values of the database, active from the next start"},
+        {"column-retire", keys_column_retire,
+         "destroys a column key under which no value is any more"},
+        {"recovery", keys_recovery, "names another recovery recipient: a new epoch"},
+        {"recovery-destroy", keys_recovery_destroy,
+         "destroys the recovery identity of an epoch that opens nothing any more"},
     };
 
     return cli_dispatch("keys", table, ARRAY_LEN(table), argc, argv);

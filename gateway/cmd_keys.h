@@ -1,4 +1,4 @@
-/* Between cmd_keys.c and cmd_keys_rotate.c. */
+/* Between cmd_keys.c, cmd_keys_rotate.c and cmd_keys_recovery.c. */
 #ifndef GATEWAY_CMD_KEYS_H
 #define GATEWAY_CMD_KEYS_H
 
@@ -8,6 +8,15 @@
  * exit code. */
 MUST_USE int keys_open(struct offline *o, const char *command, const char *config_file,
                        unsigned needs, struct keyring *ring);
+/* Overwrites an identity file and unlinks it; one that is absent is destroyed. */
+MUST_USE enum err keys_identity_destroy(const char *path);
 int keys_rotate(int argc, char **argv);
+int keys_recovery(int argc, char **argv);
+int keys_recovery_destroy(int argc, char **argv);
+
+/* cmd_keys_columns.c */
+int keys_column_add(int argc, char **argv);
+int keys_column_retire(int argc, char **argv);
+MUST_USE enum err columns_print(struct offline *o, const struct keyring *ring); /* for list */
 
 #endif

@@ -149,6 +149,7 @@ static enum err read_document(json_t *root, struct keyring *k)
     TRY(json_in_object(&in, root, "keyring"));
     TRY(json_in_text(&in, "active", JSON_REQUIRED, active, sizeof(active)));
     TRY(read_recipient(&in, "recovery", JSON_OPTIONAL, &k->has_recovery, &k->recovery));
+    TRY(json_in_time(&in, "recovery_since", JSON_OPTIONAL, NULL, &k->recovery_since));
     TRY(json_in_array(&in, "keys", JSON_REQUIRED, KEYRING_MAX, &keys));
     TRY(read_columns(&in, k));
     TRY(json_in_done(&in));
@@ -239,6 +240,8 @@ static enum err document(const struct keyring *k, char **text, size_t *len)
     json_put_text(root, "active", k->keys[k->active].id);
     if (k->has_recovery)
         put_recipient(root, "recovery", &k->recovery);
+    if (k->recovery_since != 0)
+        json_put_time(root, "recovery_since", k->recovery_since);
     for (size_t i = 0; i < k->n; i++) {
         if (json_array_append_new(keys, key_json(&k->keys[i])) != 0) {
             json_decref(keys);

@@ -1,7 +1,7 @@
 /* The public side of the service keys: which recipients there are, which one is active, and the recovery recipient.
  * A JSON file that the front may read (no secret in it); keys add|rotate|retire replace it atomically (write, fsync, rename).
  *
- *     {"active":"<key id>","recovery":"age1...","keys":[{"id":"...","recipient":"age1...","state":"loaded","created":"..."}]}
+ *     {"active":"<key id>","recovery":"age1...","recovery_since":"...","keys":[{"id":"...","recipient":"age1...","state":"loaded","created":"..."}]}
  *
  * Beside them "columns":[{"id":"<8 hex digits>","recipient":"age1...","created":"..."}], the public side of the column keys (crypto/column.h), the
  * active one last: what a plane that takes evidence in, and holds no key, seals names to. May be absent.
@@ -33,6 +33,7 @@ struct keyring {
     size_t active; /* index */
     bool has_recovery;
     struct age_recipient recovery;
+    int64_t recovery_since; /* it took another one's place then; 0: it was the first */
     struct keyring_column columns[COLUMN_KEYS_MAX];
     size_t n_columns;
 };
