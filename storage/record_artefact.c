@@ -258,6 +258,17 @@ enum err artefact_list_same(struct db *db, const struct uuid *claim, const uint8
     return record_page(&s, read_artefact, out, sizeof(*out), max, n);
 }
 
+enum err artefact_list_bytes(struct db *db, const uint8_t sha256[32],
+                             struct artefact_record *out, size_t max, size_t *n)
+{
+    AUTO_CLEAR(statement_end) struct statement s;
+
+    TRY(statement_begin(
+        &s, db, "SELECT " COLUMNS " FROM artefacts a WHERE a.sha256 = ? ORDER BY a.id LIMIT ?"));
+    bind_blob(&s, sha256, SHA256_SIZE);
+    return record_page(&s, read_artefact, out, sizeof(*out), max, n);
+}
+
 enum err artefact_list_assessment(struct db *db, const struct uuid *assessment,
                                   const struct uuid *after, struct artefact_record *out,
                                   size_t max, size_t *n)

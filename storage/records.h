@@ -104,6 +104,8 @@ MUST_USE enum err artefact_list_assessment(struct db *db, const struct uuid *ass
 MUST_USE enum err artefact_each(struct db *db, const struct uuid *after, struct artefact_record *out, size_t max, size_t *n);
 /* Those with these bytes that stand linked to the claim, be it that they were sent to it (the link is theirs from the start), newest first. */
 MUST_USE enum err artefact_list_same(struct db *db, const struct uuid *claim, const uint8_t sha256[32], struct artefact_record *out, size_t max, size_t *n);
+/* Those with these bytes on whatever claim, oldest first. */
+MUST_USE enum err artefact_list_bytes(struct db *db, const uint8_t sha256[32], struct artefact_record *out, size_t max, size_t *n);
 MUST_USE enum err artefact_exists(struct db *db, const struct uuid *id, bool *out);
 
 struct link_record {
@@ -115,6 +117,8 @@ struct link_record {
 /* Every artefact has one for the claim it was sent to. Nothing is overwritten: a removed link stays as a row. */
 MUST_USE enum err link_insert(struct db *db, const struct link_record *l); /* ERR_EXISTS if one stands, ERR_TOO_LARGE beyond LINKS_MAX */
 MUST_USE enum err link_remove(struct db *db, const struct uuid *artefact, const struct uuid *claim, int64_t at);
+/* Every one there ever was, in the order they were made; *n is at most `max`. */
+MUST_USE enum err link_history(struct db *db, const struct uuid *artefact, struct link_record *out, size_t max, size_t *n);
 MUST_USE enum err link_list(struct db *db, const struct uuid *artefact, struct link_record out[LINKS_MAX], size_t *n); /* standing ones */
 
 MUST_USE enum err header_put(struct db *db, const struct uuid *artefact, const char *key_id, const void *header, size_t len); /* insert or replace */

@@ -240,6 +240,10 @@ const char *const SCHEMA_REQUESTS[] = {
     "  at       INTEGER NOT NULL,"
     "  PRIMARY KEY(artefact, role)"
     ") STRICT, WITHOUT ROWID",
+
+    /* Where an artefact was before, and where its bytes are besides. */
+    "CREATE INDEX artefact_links_removed ON artefact_links(artefact) WHERE removal > 0",
+    "CREATE INDEX artefacts_by_bytes ON artefacts(sha256)",
     NULL,
 };
 

@@ -8,6 +8,7 @@
 #include "gateway/evidence/retrieve.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool may_read_claim(struct db *db, const struct principal *p, const struct uuid *id)
@@ -173,6 +174,7 @@ enum err artefact_find_all(struct evidence *ev, const struct principal *p,
 struct link_act {
     const struct principal *p;
     struct uuid artefact, claim;
+    const struct uuid *from; /* moved from there; NULL: only linked */
     const char *reason;
     struct artefact_view *out;
 };
@@ -180,20 +182,44 @@ struct link_act {
 /* One entry for each claim concerned, so that both histories show it: those that it stands
  * linked to now, and the one it was taken from. */
 static enum err link_log(struct commit_tx *tx, const char *action, const struct link_act *act,
-                         const struct artefact_access *access, bool removed)
+                         const struct artefact_access *access, const struct uuid *claim,
+                         bool removed)
 {
     AUTO(json_free) json_t *entry = entry_new(action, act->p, access->role);
     char linked[UUID_TEXT_SIZE];
     struct ledger_ref ref;
-    uuid_format(&act->claim, linked);
+    uuid_format(claim, linked);
     entry_artefact(entry, &access->artefact);
     json_put_text(entry, "linked_claim", linked);
     json_put_text_if(entry, "reason", act->reason);
     TRY(entry_append_linked(tx, entry, &access->artefact, &ref));
     if (!removed)
         return ERR_OK;
-    entry_claim(entry, &act->claim);
+    entry_claim(entry, claim);
     return entry_append(tx, entry, &ref);
+}
+
+/* The last link stays: what belongs to no claim is found by nobody. */
+static enum err take_away(struct commit_tx *tx, const struct link_act *act,
+                          const struct artefact_access *access, const struct uuid *claim,
+                          enum refusal absent)
+{
+    struct db *db = commit_db(tx);
+    AUTO_FREE struct link_record *links = calloc(LINKS_MAX, sizeof(*links));
+    size_t n = 0;
+    bool stands = false;
+    if (!links)
+        return err_set(ERR_NOMEM, "links");
+    TRY(link_list(db, &act->artefact, links, &n));
+    for (size_t i = 0; i < n; i++)
+        stands = stands || uuid_equal(&links[i].claim, claim);
+    if (!stands)
+        return refuse_because(absent, "it is not linked to that claim");
+    if (n == 1)
+        return refuse_because(REFUSAL_CONFLICT,
+                              "it is its last link: link it to the right claim first");
+    TRY(link_remove(db, &act->artefact, claim, clock_now()));
+    return link_log(tx, "link.removed", act, access, claim, true);
 }
 
 static enum err link_apply(struct commit_tx *tx, void *ctx)
@@ -217,9 +243,18 @@ static enum err link_apply(struct commit_tx *tx, void *ctx)
         return refuse_because(REFUSAL_QUOTA_EXCEEDED, "it is linked to %d claims already",
                               LINKS_MAX);
     TRY(made);
-    TRY(link_log(tx, "link.made", act, &access, false));
+    TRY(link_log(tx, "link.made", act, &access, &act->claim, false));
+    if (act->from)
+        TRY(take_away(tx, act, &access, act->from, REFUSAL_CONFLICT));
     act->out->record = access.artefact;
     return view_fill(db, act->p, access.role, act->out);
+}
+
+static enum err link_commit(struct evidence *ev, struct link_act *act, struct replay *once)
+{
+    replay_needs(once, ACTION_ARTEFACT_LINK, NULL, &act->artefact, REFUSAL_NOT_FOUND);
+    replay_needs(once, ACTION_CLAIM_READ, &act->claim, NULL, REFUSAL_CLAIM_NOT_FOUND);
+    return replay_commit(ev, once, link_apply, act);
 }
 
 enum err artefact_link(struct evidence *ev, const struct principal *p, const struct uuid *id,
@@ -228,37 +263,33 @@ enum err artefact_link(struct evidence *ev, const struct principal *p, const str
 {
     struct link_act act = {
         .p = p, .artefact = *id, .claim = *claim, .reason = reason, .out = out};
-    replay_needs(once, ACTION_ARTEFACT_LINK, NULL, id, REFUSAL_NOT_FOUND);
-    replay_needs(once, ACTION_CLAIM_READ, claim, NULL, REFUSAL_CLAIM_NOT_FOUND);
-    return replay_commit(ev, once, link_apply, &act);
+    return link_commit(ev, &act, once);
+}
+
+enum err artefact_move(struct evidence *ev, const struct principal *p, const struct uuid *id,
+                       const struct uuid *from, const struct uuid *claim, const char *reason,
+                       struct replay *once, struct artefact_view *out)
+{
+    struct link_act act = {
+        .p = p, .artefact = *id, .claim = *claim, .from = from, .reason = reason, .out = out};
+    enum err e = link_commit(ev, &act, once);
+    retrieve_access_changed(ev);
+    return e;
 }
 
 static enum err unlink_apply(struct commit_tx *tx, void *ctx)
 {
     struct link_act *act = ctx;
-    struct db *db = commit_db(tx);
     struct artefact_access access;
-    struct link_record links[LINKS_MAX];
-    size_t n = 0;
-    TRY(authority_artefact(db, &act->artefact, act->p, ACTION_ARTEFACT_LINK, PURPOSE_NONE,
-                           &access));
-    TRY(link_list(db, &act->artefact, links, &n));
-    bool stands = false;
-    for (size_t i = 0; i < n; i++)
-        stands = stands || uuid_equal(&links[i].claim, &act->claim);
-    if (!stands)
-        return refuse(REFUSAL_NOT_FOUND);
-    if (n == 1)
-        return refuse_because(REFUSAL_CONFLICT,
-                              "it is its last link: link it to the right claim first");
-    TRY(link_remove(db, &act->artefact, &act->claim, clock_now()));
-    return link_log(tx, "link.removed", act, &access, true);
+    TRY(authority_artefact(commit_db(tx), &act->artefact, act->p, ACTION_ARTEFACT_LINK,
+                           PURPOSE_NONE, &access));
+    return take_away(tx, act, &access, &act->claim, REFUSAL_NOT_FOUND);
 }
 
 enum err artefact_unlink(struct evidence *ev, const struct principal *p, const struct uuid *id,
-                         const struct uuid *claim)
+                         const struct uuid *claim, const char *reason)
 {
-    struct link_act act = {.p = p, .artefact = *id, .claim = *claim, .reason = ""};
+    struct link_act act = {.p = p, .artefact = *id, .claim = *claim, .reason = reason};
     enum err e = evidence_commit(ev, unlink_apply, &act, NULL);
     retrieve_access_changed(ev);
     return e;

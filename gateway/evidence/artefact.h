@@ -43,6 +43,12 @@ MUST_USE enum err artefact_find_all(struct evidence *ev, const struct principal 
 MUST_USE enum err artefact_receipt(struct evidence *ev, const struct principal *p,
                                    const struct uuid *id, struct buf *out);
 
+/* Moves it from the wrong claim to the right one: both links change in one commit, for one
+ * reason. REFUSAL_CONFLICT: it does not stand linked to `from`. */
+MUST_USE enum err artefact_move(struct evidence *ev, const struct principal *p,
+                                const struct uuid *id, const struct uuid *from,
+                                const struct uuid *claim, const char *reason,
+                                struct replay *once, struct artefact_view *out);
 /* Links the artefact to a further claim, or takes such a link away (the one to the claim it was
  * sent to may be taken away once another stands: a move). Both claims' histories show it. */
 MUST_USE enum err artefact_link(struct evidence *ev, const struct principal *p,
@@ -50,6 +56,7 @@ MUST_USE enum err artefact_link(struct evidence *ev, const struct principal *p,
                                 const char *reason, struct replay *once,
                                 struct artefact_view *out);
 MUST_USE enum err artefact_unlink(struct evidence *ev, const struct principal *p,
-                                  const struct uuid *id, const struct uuid *claim);
+                                  const struct uuid *id, const struct uuid *claim,
+                                  const char *reason);
 
 #endif

@@ -135,7 +135,7 @@ static enum err opened_apply(struct commit_tx *tx, void *ctx)
     json_put_int(entry, "left_out", (json_int_t)b->plan.n_left);
     json_put_int(entry, "size", (json_int_t)b->plan.size);
     entry_hex(entry, "manifest_sha256", digest);
-    return ledger_append(tx, entry, &ref);
+    return entry_append(tx, entry, &ref);
 }
 
 static json_t *closed_entry(const struct bundle *b)
@@ -157,7 +157,7 @@ static json_t *closed_entry(const struct bundle *b)
 static enum err closed_apply(struct commit_tx *tx, void *ctx)
 {
     struct ledger_ref ref;
-    return ledger_append(tx, ctx, &ref);
+    return entry_append(tx, ctx, &ref);
 }
 
 static void close_log(struct bundle *b)

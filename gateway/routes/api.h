@@ -83,7 +83,8 @@ void api_page_next(struct http_exchange *x, json_t *body, const struct uuid *las
 
 extern const struct api_creation CLAIM_CREATE, ARTEFACT_LINK_MAKE, ASSESSMENT_CREATE,
     CHOICE_EVENT, CONSENT_CREATE, VIEW_RELEASE;
-extern const struct api_call CLAIM_BUNDLE, CLAIM_CHANGE, CLAIM_GET, CLAIM_LIST, CLAIM_HISTORY;
+extern const struct api_call CLAIM_BUNDLE, CLAIM_CHANGE, CLAIM_GET, CLAIM_LIST, CLAIM_HISTORY,
+    ARTEFACT_LINKS;
 extern const struct api_call ARTEFACT_LIST, ARTEFACT_GET, ARTEFACT_RECEIPT,
     ARTEFACT_LINK_REMOVE, ARTEFACT_CONTENT, ARTEFACT_VIEW, ARTEFACT_WAVEFORM, ARTEFACT_UNLOCK;
 extern const struct api_call ASSESSMENT_GET, CONSENT_LIST;

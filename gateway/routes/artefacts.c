@@ -1,4 +1,5 @@
 /* Artefacts without their content: lists, metadata, receipts, links. */
+#include "gateway/evidence/provenance.h"
 #include "gateway/routes/api.h"
 #include "gateway/routes/view.h"
 
@@ -89,7 +90,8 @@ static enum err link_make_run(struct http_exchange *x, const struct principal *p
 {
     struct uuid id, claim;
     struct json_in in;
-    char claim_text[UUID_TEXT_SIZE], reason[REASON_MAX + 1];
+    char claim_text[UUID_TEXT_SIZE], from_text[UUID_TEXT_SIZE], reason[REASON_MAX + 1];
+    struct uuid from;
     AUTO(json_free) json_t *body = NULL;
     AUTO_FREE struct artefact_view *view = calloc(1, sizeof(*view));
     if (!view)
@@ -99,22 +101,89 @@ static enum err link_make_run(struct http_exchange *x, const struct principal *p
     TRY(json_in_object(&in, body, "link"));
     TRY(json_in_text(&in, "claim", JSON_REQUIRED, claim_text, sizeof(claim_text)));
     TRY(json_in_text(&in, "reason", JSON_REQUIRED, reason, sizeof(reason)));
+    TRY(json_in_text(&in, "move_from", JSON_OPTIONAL, from_text, sizeof(from_text)));
     TRY(json_in_done(&in));
-    if (uuid_parse(claim_text, &claim) != ERR_OK)
+    if (uuid_parse(claim_text, &claim) != ERR_OK ||
+        (from_text[0] && uuid_parse(from_text, &from) != ERR_OK))
         return refuse(REFUSAL_CLAIM_NOT_FOUND);
     replay_keeps(once, linked_answer, view);
-    TRY(artefact_link(api_of(x)->evidence, p, &id, &claim, reason, once, view));
+    if (from_text[0])
+        TRY(artefact_move(api_of(x)->evidence, p, &id, &from, &claim, reason, once, view));
+    else
+        TRY(artefact_link(api_of(x)->evidence, p, &id, &claim, reason, once, view));
     return api_reply(x, linked_answer, view, NULL);
 }
 const struct api_creation ARTEFACT_LINK_MAKE = {link_make_run};
 
+/* Why is told by a body, which a client that knows of none need not send. */
 static enum err link_remove_run(struct http_exchange *x, const struct principal *p)
 {
     struct uuid id, claim;
+    char reason[REASON_MAX + 1] = "";
     TRY(api_id(x, "id", &id));
     TRY(api_id(x, "claim", &claim));
-    TRY(artefact_unlink(api_of(x)->evidence, p, &id, &claim));
+    if (http_body(x)->len > 0) {
+        AUTO(json_free) json_t *body = NULL;
+        struct json_in in;
+        TRY(api_body(x, &body));
+        TRY(json_in_object(&in, body, "link"));
+        TRY(json_in_text(&in, "reason", JSON_REQUIRED, reason, sizeof(reason)));
+        TRY(json_in_done(&in));
+    }
+    TRY(artefact_unlink(api_of(x)->evidence, p, &id, &claim, reason));
     http_reply_empty(x, 204);
     return ERR_OK;
 }
 const struct api_call ARTEFACT_LINK_REMOVE = {link_remove_run};
+
+static json_t *act_json(const char *by, int64_t at, const char *reason)
+{
+    json_t *o = json_object();
+    json_put_time(o, "at", at);
+    json_put_text_if(o, "by", by);
+    json_put_text_if(o, "reason", reason);
+    return o;
+}
+
+static json_t *origin_json(const struct provenance_link *l)
+{
+    json_t *o = json_object();
+    view_put_id(o, "claim", &l->link.claim);
+    json_put(o, "made", act_json(l->made_by, l->link.created_at, l->link.reason));
+    if (l->link.removed_at != 0)
+        json_put(o, "removed", act_json(l->removed_by, l->link.removed_at, l->removed_reason));
+    return o;
+}
+
+static json_t *same_json(const struct provenance_same *s)
+{
+    json_t *o = json_object();
+    view_put_id(o, "artefact", &s->artefact);
+    view_put_id(o, "claim", &s->claim);
+    json_put_text(o, "kind", s->kind);
+    json_put_text(o, "status", artefact_status_name(s->status));
+    json_put_time(o, "received_at", s->received_at);
+    return o;
+}
+
+static enum err provenance_run(struct http_exchange *x, const struct principal *p)
+{
+    struct uuid id;
+    AUTO_FREE struct provenance *v = calloc(1, sizeof(*v));
+    if (!v)
+        return err_set(ERR_NOMEM, "provenance");
+    TRY(api_id(x, "id", &id));
+    TRY(provenance_get(api_of(x)->evidence, p, &id, v));
+    json_t *body = json_object(), *links = json_array(), *same = json_array();
+    for (size_t i = 0; i < v->n_links; i++)
+        (void)json_array_append_new(links, origin_json(&v->links[i]));
+    for (size_t i = 0; i < v->n_same; i++)
+        (void)json_array_append_new(same, same_json(&v->same[i]));
+    view_put_id(body, "artefact", &id);
+    json_put(body, "links", links);
+    json_put(body, "same_bytes", same);
+    json_put_bool(body, "more", v->more);
+    http_reply_json(x, 200, body);
+    return ERR_OK;
+}
+const struct api_call ARTEFACT_LINKS = {provenance_run};

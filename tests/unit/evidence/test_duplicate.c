@@ -241,7 +241,7 @@ START_TEST(moved_ones_count_where_they_stand)
     struct artefact_view *v = calloc(1, sizeof(*v));
     struct upload_result first = sent(s, &s->ada, &rq, "for bob");
     ok(artefact_link(s->w.ev, &s->morgan, &first.artefact.id, &bobs, "bob's", NULL, v));
-    ok(artefact_unlink(s->w.ev, &s->morgan, &first.artefact.id, &s->claim));
+    ok(artefact_unlink(s->w.ev, &s->morgan, &first.artefact.id, &s->claim, "not theirs"));
     struct upload_result again = sent(s, &bob, &his, "for bob");
     ck_assert(again.duplicate && again.others);
     ck_assert(uuid_equal(&again.artefact.claim, &bobs)); /* not whose it was taken for */

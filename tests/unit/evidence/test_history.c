@@ -128,7 +128,7 @@ START_TEST(a_move_does_not_tell_of_the_other_claim)
     id_text(&wrong, texts[0]);
     id_text(&right, texts[1]);
     ok(artefact_link(w.ev, &morgan, &letter, &right, "it is Bob Smith's", NULL, &v));
-    ok(artefact_unlink(w.ev, &morgan, &letter, &wrong));
+    ok(artefact_unlink(w.ev, &morgan, &letter, &wrong, "not theirs"));
     for (int i = 0; i < 2; i++) {
         const struct principal *who = i ? &bob : &ada;
         const struct uuid *claim = i ? &right : &wrong;
@@ -163,7 +163,7 @@ START_TEST(reads_are_told_where_the_artefact_is)
     ck_assert(told(&w, &ada, &wrong, "read.opened"));
     ck_assert(told(&w, &bob, &right, "read.opened"));
     ck_assert_uint_eq(world_entries(&w, "read.opened", NULL), 2);
-    ok(artefact_unlink(w.ev, &morgan, &letter, &wrong));
+    ok(artefact_unlink(w.ev, &morgan, &letter, &wrong, "not theirs"));
     ok(world_open_only(&w, &morgan, &letter, PURPOSE_APPEAL));
     ck_assert(!told(&w, &ada, &wrong, "appeal"));
     ck_assert(told(&w, &bob, &right, "appeal"));

@@ -141,7 +141,7 @@ START_TEST(a_moved_recording_is_not_seen_by_whom_it_strayed_to)
     ck_assert_uint_eq(a.n_recordings, 1);
     assessment_view_clear(&a);
     ok(artefact_link(w.ev, &morgan, &recording.artefact.id, &right, "bob's", NULL, &v));
-    ok(artefact_unlink(w.ev, &morgan, &recording.artefact.id, &claim));
+    ok(artefact_unlink(w.ev, &morgan, &recording.artefact.id, &claim, "not theirs"));
     ok(assessment_get(w.ev, &ada, &made, &a));
     ck_assert_uint_eq(a.n_recordings, 0);
     assessment_view_clear(&a);

@@ -74,7 +74,8 @@ static void execute(const char *sql)
 /* As the second version of this program left it. */
 static void go_back(void)
 {
-    execute("DROP TABLE sealing; ALTER TABLE ledger_entries DROP COLUMN sealed;"
+    execute("DROP INDEX artefact_links_removed; DROP INDEX artefacts_by_bytes;"
+            "DROP TABLE sealing; ALTER TABLE ledger_entries DROP COLUMN sealed;"
             "ALTER TABLE idempotency_keys DROP COLUMN sealed;"
             "ALTER TABLE artefact_links DROP COLUMN sealed_reason;"
             "ALTER TABLE artefacts DROP COLUMN sealed_description;"
