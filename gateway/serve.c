@@ -16,6 +16,7 @@
 #include "gateway/evidence/evidence.h"
 #include "gateway/http/server.h"
 #include "gateway/inspect/inspection.h"
+#include "gateway/messenger.h"
 #include "gateway/program.h"
 #include "gateway/routes/api.h"
 #include "gateway/routes/ops.h"
@@ -50,6 +51,7 @@ struct gateway {
     struct committer *committer;
     struct evidence *evidence;
     struct authenticator *auth;
+    struct notify *notify;
     struct request_metrics *metrics;
     struct api api;
     struct ops ops;
@@ -86,6 +88,7 @@ static enum err settings_read(struct gateway *g, const char *path, bool intake_o
     config_warnings(g->config, warn, NULL);
     TRY(kinds_load(g->config->policy.kinds_file, &g->kinds));
     TRY(calendar_open(g));
+    TRY(messenger_new(g->config, &g->notify));
     setup_permissions(g->config);
     return ERR_OK;
 }
@@ -164,6 +167,7 @@ static enum err front_confine(struct gateway *g)
     confine_add(&c, config->server.client_ca_file, false, false);
     confine_add(&c, config->server.client_crl_file, true, false);
     confine_add(&c, config->keeper.keyring_file, true, false);
+    confine_add(&c, config->notify.ca_file, false, false);
     for (size_t i = 0; i < config->n_issuers && c.n + 2 < CONFINE_MAX; i++) {
         confine_add(&c, config->issuers[i].jwks_file, true, false);
         confine_add(&c, config->issuers[i].ca_file, false, false);
@@ -212,6 +216,7 @@ static enum err domain_open(struct gateway *g)
     };
     size_t removed = 0;
     setup_evidence(g->config, &config);
+    messenger_policy(g->notify, &config.telling);
     setup_auth(g->setup, &auth);
     TRY(evidence_new(&config, &parts, &g->evidence));
     if (ledger_health(g->ledger) == ERR_OK)
@@ -219,6 +224,7 @@ static enum err domain_open(struct gateway *g)
     TRY(evidence_sweep(g->evidence, &removed));
     if (removed > 0)
         log_event(LOG_INFO, "sweep", log_int("removed", (int64_t)removed));
+    TRY(messenger_start(g->notify, g->db, g->committer));
     return authenticator_new(&auth, &g->auth);
 }
 
@@ -252,6 +258,7 @@ static enum err listeners_open(struct gateway *g)
                                         .db = g->db,
                                         .keeper = g->keeper,
                                         .inspectors = g->inspectors,
+                                        .notify = g->notify,
                                         .server = g->server};
     serve_ops_fill(&g->ops, &g->sources, g->metrics);
     setup_ops_server(g->config, &operations);
@@ -276,6 +283,7 @@ static void gateway_close(struct gateway *g)
     http_server_free(g->server);
     request_metrics_free(g->metrics);
     authenticator_free(g->auth);
+    notify_free(g->notify);
     evidence_free(g->evidence);
     inspectors_stop(g->inspectors);
     if (g->committer)

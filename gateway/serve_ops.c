@@ -96,6 +96,13 @@ static enum err check_inspection(void *ctx)
             inspectors_stats(s->inspectors, &stats);                                           \
         return (double)stats.field;                                                            \
     }
+#define MESSAGE_GAUGE(field)                                                                   \
+    static double read_message_##field(void *ctx)                                              \
+    {                                                                                          \
+        struct notify_stats stats;                                                             \
+        notify_stats(((struct serve_sources *)ctx)->notify, &stats);                           \
+        return (double)stats.field;                                                            \
+    }
 #define HTTP_GAUGE(field)                                                                      \
     static double read_##field(void *ctx)                                                      \
     {                                                                                          \
@@ -124,6 +131,12 @@ INSPECT_GAUGE(type_mismatch, outcomes[INSPECT_TYPE_MISMATCH])
 INSPECT_GAUGE(could_not_scan, outcomes[INSPECT_COULD_NOT_SCAN])
 INSPECT_GAUGE(unreachable, reasons[REASON_SCANNER_UNREACHABLE])
 INSPECT_GAUGE(killed, killed)
+MESSAGE_GAUGE(sent)
+MESSAGE_GAUGE(delivered)
+MESSAGE_GAUGE(retried)
+MESSAGE_GAUGE(failed)
+MESSAGE_GAUGE(dropped)
+MESSAGE_GAUGE(waiting)
 COMMIT_GAUGE(jobs)
 COMMIT_GAUGE(batches)
 COMMIT_GAUGE(failures)
@@ -156,6 +169,13 @@ static double read_due_seconds(void *ctx)
     return stats.inspections_due_since == 0
                ? 0
                : (double)((clock_now() - stats.inspections_due_since) / MICROS_PER_SECOND);
+}
+
+static double read_message_seconds(void *ctx)
+{
+    struct notify_stats stats;
+    notify_stats(((struct serve_sources *)ctx)->notify, &stats);
+    return stats.oldest == 0 ? 0 : (double)((clock_now() - stats.oldest) / MICROS_PER_SECOND);
 }
 
 static double read_scanner_good(void *ctx)
@@ -212,6 +232,20 @@ void serve_ops_fill(struct ops *ops, struct serve_sources *s, struct request_met
          read_inspect_unreachable, s},
         {"evidence_inspectors_killed_total", "Inspectors that were killed.", true,
          read_inspect_killed, s},
+        {"evidence_messages_waiting", "Messages that are not sent yet.", false,
+         read_message_waiting, s},
+        {"evidence_messages_waiting_seconds", "How long the first of them has waited.", false,
+         read_message_seconds, s},
+        {"evidence_messages_sent_total", "Messages sent.", true, read_message_sent, s},
+        {"evidence_messages_delivered_total", "Messages known as delivered.", true,
+         read_message_delivered, s},
+        {"evidence_messages_retried_total", "Attempts that did not get through.", true,
+         read_message_retried, s},
+        {"evidence_messages_failed_total", "Messages refused, undeliverable or given up.", true,
+         read_message_failed, s},
+        {"evidence_messages_dropped_total",
+         "Messages whose receiver may not be told any more, or has no address.", true,
+         read_message_dropped, s},
         {"evidence_commit_jobs_total", "Commit jobs.", true, read_jobs, s},
         {"evidence_commit_batches_total", "Commit batches, one flush and one signature each.",
          true, read_batches, s},

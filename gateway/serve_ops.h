@@ -4,6 +4,7 @@
 
 #include "gateway/auth/authenticate.h"
 #include "gateway/evidence/evidence.h"
+#include "gateway/notify/notify.h"
 #include "gateway/routes/ops.h"
 
 struct serve_sources { /* borrowed */
@@ -14,6 +15,7 @@ struct serve_sources { /* borrowed */
     struct db_pool *db;
     struct keeper *keeper;
     struct inspectors *inspectors; /* NULL: inspection is off */
+    struct notify *notify;
     struct http_server *server;
 };
 void serve_ops_fill(struct ops *ops, struct serve_sources *sources,

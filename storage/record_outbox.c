@@ -26,17 +26,67 @@ const char *message_state_name(enum message_state s)
     return state_names[s];
 }
 
-static void read_state(struct statement *s, enum message_state *out)
+static const char *const event_names[MESSAGE_EVENT_COUNT] = {
+#define X(code, name) [code] = name,
+    MESSAGE_EVENT_TABLE(X)
+#undef X
+};
+static const char *const channel_names[MESSAGE_CHANNEL_COUNT] = {"webhook", "sms", "email",
+                                                                 "letter"};
+
+const char *message_event_name(enum message_event e)
 {
-    char name[SHORT_TEXT_MAX + 1];
+    assert((unsigned)e < MESSAGE_EVENT_COUNT);
+    return event_names[e];
+}
+
+const char *message_channel_name(enum message_channel c)
+{
+    assert((unsigned)c < MESSAGE_CHANNEL_COUNT);
+    return channel_names[c];
+}
+
+/* Its place among the names; `n` if it is none of them. */
+static unsigned place_of(const char *name, const char *const *names, unsigned n)
+{
     unsigned i = 0;
 
-    read_text(s, name, sizeof(name));
-    while (i < MESSAGE_STATE_COUNT && strcmp(name, state_names[i]) != 0)
+    while (i < n && strcmp(name, names[i]) != 0)
         i++;
-    if (s->failed == ERR_OK && i == MESSAGE_STATE_COUNT)
-        s->failed = err_set(ERR_CORRUPT, "a message has an unknown state");
-    *out = i < MESSAGE_STATE_COUNT ? (enum message_state)i : MESSAGE_FAILED;
+    return i;
+}
+
+enum err message_event_parse(const char *name, enum message_event *out)
+{
+    unsigned i = place_of(name, event_names, MESSAGE_EVENT_COUNT);
+
+    if (i == MESSAGE_EVENT_COUNT)
+        return err_set(ERR_INVALID, "nobody is told of that");
+    *out = (enum message_event)i;
+    return ERR_OK;
+}
+
+enum err message_channel_parse(const char *name, enum message_channel *out)
+{
+    unsigned i = place_of(name, channel_names, MESSAGE_CHANNEL_COUNT);
+
+    if (i == MESSAGE_CHANNEL_COUNT)
+        return err_set(ERR_INVALID, "there is no such channel");
+    *out = (enum message_channel)i;
+    return ERR_OK;
+}
+
+/* A column that holds one of the names; 0 and ERR_CORRUPT if it does not. */
+static unsigned read_name(struct statement *s, const char *const *names, unsigned n)
+{
+    char name[SHORT_TEXT_MAX + 1];
+    unsigned i;
+
+    read_text(s, name, sizeof(name));
+    i = place_of(name, names, n);
+    if (s->failed == ERR_OK && i == n)
+        s->failed = err_set(ERR_CORRUPT, "a message has an unknown word");
+    return i < n ? i : 0;
 }
 
 static void read_message(struct statement *s, void *record)
@@ -45,14 +95,14 @@ static void read_message(struct statement *s, void *record)
 
     read_uuid(s, &m->id);
     read_uuid(s, &m->claim);
-    read_text(s, m->event, sizeof(m->event));
-    read_text(s, m->channel, sizeof(m->channel));
+    m->event = (enum message_event)read_name(s, event_names, MESSAGE_EVENT_COUNT);
+    m->channel = (enum message_channel)read_name(s, channel_names, MESSAGE_CHANNEL_COUNT);
     read_person(s, &m->to);
     read_uuid(s, &m->about);
     m->harmful = read_bool(s);
     m->occurred_at = read_int(s);
     m->due = read_int(s);
-    read_state(s, &m->state);
+    m->state = (enum message_state)read_name(s, state_names, MESSAGE_STATE_COUNT);
     m->attempts = (unsigned)read_int(s);
     m->next_at = read_int(s);
     read_text(s, m->provider_id, sizeof(m->provider_id));
@@ -80,8 +130,8 @@ static enum err row_insert(struct db *db, const struct message_record *m)
         &s, db, "INSERT INTO messages VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     bind_uuid(&s, &m->id);
     bind_uuid(&s, &m->claim);
-    bind_text(&s, m->event);
-    bind_text(&s, m->channel);
+    bind_text(&s, message_event_name(m->event));
+    bind_text(&s, message_channel_name(m->channel));
     bind_person(&s, &m->to);
     bind_uuid(&s, &m->about);
     bind_bool(&s, m->harmful);
@@ -111,15 +161,16 @@ enum err message_find(struct db *db, const struct uuid *id, struct message_recor
     return record_find(&s, read_message, out);
 }
 
-enum err message_list_due(struct db *db, int64_t now, struct message_record *out, size_t max,
-                          size_t *n)
+enum err message_list_due(struct db *db, bool webhook, int64_t now, struct message_record *out,
+                          size_t max, size_t *n)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
     TRY(statement_begin(&s, db,
                         "SELECT " COLUMNS " FROM messages WHERE next_at > 0 AND next_at <= ?"
-                        " ORDER BY next_at LIMIT ?"));
+                        " AND (channel = 'webhook') = ? ORDER BY next_at LIMIT ?"));
     bind_int(&s, now);
+    bind_bool(&s, webhook);
     return record_page(&s, read_message, out, sizeof(*out), max, n);
 }
 
@@ -184,16 +235,6 @@ enum err message_steps(struct db *db, const struct uuid *id,
     return record_page(&s, read_step, out, sizeof(out[0]), MESSAGE_STEPS_MAX, n);
 }
 
-enum err message_resume(struct db *db, int64_t now)
-{
-    AUTO_CLEAR(statement_end) struct statement s;
-
-    TRY(statement_begin(
-        &s, db, "UPDATE messages SET next_at = ? WHERE next_at > 0 AND state = 'sending'"));
-    bind_int(&s, now);
-    return statement_run(&s);
-}
-
 enum err message_waiting(struct db *db, uint64_t *n, int64_t *oldest)
 {
     AUTO_CLEAR(statement_end) struct statement s;
@@ -214,7 +255,7 @@ static void row_of(struct sealed_row *row, const struct contact_record *c)
     sealed_row_uuid(row, &c->claim);
     sealed_row_add_text(row, c->person.issuer);
     sealed_row_add_text(row, c->person.subject);
-    sealed_row_add_text(row, c->channel);
+    sealed_row_add_text(row, message_channel_name(c->channel));
 }
 
 static enum err contact_insert(struct db *db, const struct contact_record *c)
@@ -226,7 +267,7 @@ static enum err contact_insert(struct db *db, const struct contact_record *c)
     row_of(&row, c);
     bind_uuid(&s, &c->claim);
     bind_person(&s, &c->person);
-    bind_text(&s, c->channel);
+    bind_text(&s, message_channel_name(c->channel));
     bind_sealed(&s, COLUMN_ADDRESS, &row, c->address);
     return statement_run(&s);
 }
@@ -253,7 +294,7 @@ static void read_contact(struct statement *s, void *record)
 
     read_uuid(s, &c->claim);
     read_person(s, &c->person);
-    read_text(s, c->channel, sizeof(c->channel));
+    c->channel = (enum message_channel)read_name(s, channel_names, MESSAGE_CHANNEL_COUNT);
     row_of(&row, c);
     read_sealed(s, COLUMN_ADDRESS, &row, c->address, sizeof(c->address));
 }
@@ -273,7 +314,7 @@ enum err contact_list(struct db *db, const struct uuid *claim,
 }
 
 enum err contact_find(struct db *db, const struct uuid *claim, const struct person *person,
-                      const char *channel, struct contact_record *out)
+                      enum message_channel channel, struct contact_record *out)
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
@@ -282,6 +323,6 @@ enum err contact_find(struct db *db, const struct uuid *claim, const struct pers
                         " issuer = ? AND subject = ? AND channel = ?"));
     bind_uuid(&s, claim);
     bind_person(&s, person);
-    bind_text(&s, channel);
+    bind_text(&s, message_channel_name(channel));
     return record_find(&s, read_contact, out);
 }

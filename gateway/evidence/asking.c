@@ -214,6 +214,15 @@ static enum err make_apply(struct commit_tx *tx, void *ctx)
                               REQUESTS_MAX);
     TRY(e);
     TRY(view_fill(act->ev, db, act->p, viewer_of(act->p, relations), act->out));
+    const struct telling told = {
+        .event = MESSAGE_EVIDENCE_REQUESTED,
+        .claim = r->claim,
+        .about = r->id,
+        .harmful = r->harmful,
+        .own_side = is_own_side(r->from_role),
+        .professional = strcmp(r->from_role, role_name(ROLE_HEALTH_PROFESSIONAL)) == 0,
+        .due = r->due};
+    TRY(telling_write(&act->ev->config.telling, db, &told));
     return asking_log(tx, r, "request.made", act->p, role);
 }
 

@@ -252,6 +252,11 @@ static enum err event_append(struct choice_act *act, struct commit_tx *tx)
     event_fill(act);
     TRY(event_log(act, tx));
     TRY(choice_insert(db, act->event));
+    const struct telling told = {.event = MESSAGE_CHOICE_RECORDED,
+                                 .claim = act->assessment.claim,
+                                 .about = act->event->assessment,
+                                 .own_side = true};
+    TRY(telling_write(&act->ev->config.telling, db, &told));
     return event_is(act->event, "opt_out") ? opt_out_meets_all(act, tx) : ERR_OK;
 }
 
@@ -351,7 +356,9 @@ static enum err decide_apply(struct commit_tx *tx, void *ctx)
     a->status = recording_status(next);
     (void)snprintf(a->status_reason, sizeof(a->status_reason), "%s",
                    next == RECORDING_RESTRICTED ? STATUS_REASON_OPTED_OUT : "");
+    const struct artefact_record before = access.artefact;
     TRY(artefact_status_change(db, &a->id, ARTEFACT_QUARANTINED, a->status, a->status_reason));
+    TRY(telling_status(&act->ev->config.telling, db, &before, a->status));
     return decide_log(tx, act, access.role, a);
 }
 

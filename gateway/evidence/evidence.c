@@ -111,6 +111,7 @@ static enum err inspection_begin_due(struct evidence *ev)
         .openers = ev->openers,
         .intake_key = ev->intake_key,
         .policy = ev->config.inspecting,
+        .telling = ev->config.telling,
         .intake_only = ev->config.intake_only,
     };
     bool wanted = ev->config.inspection && parts->inspectors;
@@ -217,6 +218,7 @@ void evidence_tick(struct evidence *ev)
     report_tick(ev);
     unlock_tick(ev);
     disposal_tick(ev);
+    telling_tick(ev);
     enum err e = evidence_keep(ev, sweep_keys, NULL);
     if (e != ERR_OK)
         log_event(LOG_WARN, "idempotency.sweep_failed", log_err(e));

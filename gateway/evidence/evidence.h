@@ -11,6 +11,7 @@
 
 #include "gateway/auth/permission.h"
 #include "gateway/evidence/deadline.h"
+#include "gateway/evidence/telling.h"
 #include "gateway/evidence/kinds.h"
 #include "gateway/evidence/refusal.h"
 #include "gateway/keeper/keeper.h"
@@ -60,6 +61,7 @@ struct evidence_config {
     struct quota_limits quota;
     struct inspection_policy inspecting;
     struct deadline_policy deadlines;
+    struct telling_policy telling;
     struct keeping_policy keeping;
 };
 

@@ -90,6 +90,7 @@ enum err judging_apply(struct commit_tx *tx, void *ctx)
     TRY(findings_keep(db, j->verdict, &j->id, clock_now()));
     if (j->after != j->artefact.status || strcmp(j->reason, j->artefact.status_reason) != 0)
         TRY(artefact_status_change(db, &j->id, j->artefact.status, j->after, j->reason));
+    TRY(telling_status(&j->parts->telling, db, &j->artefact, j->after));
     return done_log(tx, j);
 }
 

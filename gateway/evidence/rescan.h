@@ -29,6 +29,7 @@ struct rescan_parts { /* borrowed */
     struct opener_pool *openers;
     const struct secret *intake_key; /* NULL: only by the keeper */
     struct inspection_policy policy;
+    struct telling_policy telling;
     bool intake_only; /* its keeper opens nothing */
 };
 

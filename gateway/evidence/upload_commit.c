@@ -199,6 +199,7 @@ static enum err store_new(struct upload *u, struct commit_tx *tx)
         .artefact = a->id, .claim = a->claim, .by = a->uploader, .created_at = a->received_at};
     if (!uuid_is_nil(&a->claim))
         TRY(link_insert(db, &link));
+    TRY(telling_received(&u->ev->config.telling, db, a));
     return u->report ? report_store(u, tx) : ERR_OK;
 }
 

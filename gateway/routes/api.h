@@ -98,6 +98,7 @@ extern const struct api_call LOG_PROOF, LOG_TILE;
 extern const struct api_call STATISTICS_GET, AUDIT_EVENTS, SAMPLE_LIST, SAMPLE_GET, SAMPLE_POPULATION;
 extern const struct api_creation SAMPLE_DRAW, HARM_RELEASE, HARM_REVOKE;
 
+extern const struct api_call CONTACTS_SET, CONTACTS_GET, MESSAGE_LIST;
 extern const struct api_creation REQUEST_MAKE;
 extern const struct api_call REQUEST_CHANGE, REQUEST_WITHDRAW, REQUEST_LIST, LEASE_TAKE,
     LEASE_RELEASE;

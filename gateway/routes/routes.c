@@ -34,6 +34,9 @@ static const struct http_route ROUTES[] = {
     READ("/v1/claims/{claim}/history", "claim.history", CLAIM_HISTORY),
     READ("/v1/claims/{claim}/bundle", "claim.bundle", CLAIM_BUNDLE),
 
+    WRITE("PUT", "/v1/claims/{claim}/contacts", "contacts.set", CONTACTS_SET),
+    READ("/v1/claims/{claim}/contacts", "contacts.get", CONTACTS_GET),
+    READ("/v1/claims/{claim}/messages", "message.list", MESSAGE_LIST),
     CREATE("/v1/claims/{claim}/requests", "request.make", REQUEST_MAKE),
     READ("/v1/claims/{claim}/requests", "request.list", REQUEST_LIST),
     WRITE("PATCH", "/v1/claims/{claim}/requests/{id}", "request.change", REQUEST_CHANGE),

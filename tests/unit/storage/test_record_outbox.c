@@ -7,8 +7,8 @@ static struct message_record message_of(const struct uuid *claim, int64_t next_a
 {
     struct message_record m = {.id = id_in_order(),
                                .claim = *claim,
-                               .event = "artefact_received",
-                               .channel = "sms",
+                               .event = MESSAGE_ARTEFACT_RECEIVED,
+                               .channel = MESSAGE_SMS,
                                .to = person("alex"),
                                .about = uuid_new(),
                                .occurred_at = 5,
@@ -67,16 +67,16 @@ START_TEST(what_is_due_is_listed_in_its_order)
     ok(message_insert(db, &early));
     ok(message_insert(db, &never));
     ok(message_insert(db, &foreign));
-    ok(message_list_due(db, 25, page, 4, &n));
+    ok(message_list_due(db, false, 25, page, 4, &n));
     ck_assert_uint_eq(n, 2);
     ck_assert(uuid_equal(&page[0].id, &early.id) && uuid_equal(&page[1].id, &foreign.id));
-    late.state = MESSAGE_SENDING; /* the process ends there */
-    late.next_at = 500;
+    ok(message_list_due(db, true, 25, page, 4, &n)); /* none is the webhook's */
+    ck_assert_uint_eq(n, 0);
+    late.state = MESSAGE_SENDING;
     ok(message_change(db, &late, MESSAGE_WAITING, NULL));
-    ok(message_resume(db, 15));
-    ok(message_list_due(db, 15, page, 4, &n));
-    ck_assert_uint_eq(n, 2);
-    ck_assert_int_eq(page[1].state, MESSAGE_SENDING);
+    ok(message_list_due(db, false, 30, page, 4, &n)); /* and the process ended there */
+    ck_assert_uint_eq(n, 3);
+    ck_assert_int_eq(page[2].state, MESSAGE_SENDING);
     ok(message_list(db, &claim, &none, page, 2, &n));
     ck_assert_uint_eq(n, 2);
     ck_assert(uuid_equal(&page[0].id, &never.id));
@@ -89,8 +89,8 @@ END_TEST
 
 START_TEST(contacts_are_replaced_as_a_whole_and_sealed)
 {
-    struct contact_record c[2] = {{.person = person("alex"), .channel = "sms"},
-                                  {.person = person("alex"), .channel = "email"}};
+    struct contact_record c[2] = {{.person = person("alex"), .channel = MESSAGE_SMS},
+                                  {.person = person("alex"), .channel = MESSAGE_EMAIL}};
     struct contact_record told[CONTACTS_MAX], one;
     struct person sam = person("sam");
     size_t n = 0;
@@ -102,11 +102,11 @@ START_TEST(contacts_are_replaced_as_a_whole_and_sealed)
     ok(contact_replace(db, &claim, c, 2));
     ok(contact_list(db, &claim, told, &n));
     ck_assert_uint_eq(n, 2);
-    ok(contact_find(db, &claim, &c[0].person, "sms", &one));
+    ok(contact_find(db, &claim, &c[0].person, MESSAGE_SMS, &one));
     ck_assert_str_eq(one.address, "+447900900123");
-    ck_assert_int_eq(contact_find(db, &claim, &sam, "sms", &one), ERR_NOT_FOUND);
+    ck_assert_int_eq(contact_find(db, &claim, &sam, MESSAGE_SMS, &one), ERR_NOT_FOUND);
     ok(contact_replace(db, &claim, c + 1, 1));
-    ck_assert_int_eq(contact_find(db, &claim, &c[0].person, "sms", &one), ERR_NOT_FOUND);
+    ck_assert_int_eq(contact_find(db, &claim, &c[0].person, MESSAGE_SMS, &one), ERR_NOT_FOUND);
     close_records();
 }
 END_TEST
