@@ -14,7 +14,9 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import gateway_fixture as fixture
+import reports
 import samples
+import test_fhir
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 from tests.inspect.clamd import EICAR, GOOD, Clamd  # noqa: E402
@@ -131,6 +133,11 @@ class OpenApi(unittest.TestCase):
         call("GET", content, "operator", "ops")
         call("POST", f"/v1/artefacts/{item}/links", "case_manager", "casey", {"claim": other, "reason": "earlier claim"})
         call("DELETE", f"/v1/artefacts/{item}/links/{other}", "case_manager", "casey")
+        call("POST", f"/v1/artefacts/{item}/links", "case_manager", "casey", {"claim": other, "reason": "wrong", "move_from": other})
+        call("POST", f"/v1/artefacts/{item}/links", "case_manager", "casey", {"claim": other, "reason": "wrong", "move_from": claim})
+        call("POST", f"/v1/artefacts/{item}/links", "case_manager", "casey", {"claim": claim, "reason": "right", "move_from": other})
+        call("GET", f"/v1/artefacts/{item}/links", "auditor", "audrey")
+        call("GET", f"/v1/artefacts/{item}/links", "claimant", "ada")
         assessment = call("POST", f"/v1/claims/{claim}/assessments", "assessor", "avery",
                           {"channel": "phone", "provider": "Invented", "scheduled_at": fixture.now(-7200)}).json["id"]
         event = {"event_id": "n1", "event": "notice", "effective_at": fixture.now(-7000), "notice_version": "1", "channel": "web"}
@@ -159,6 +166,7 @@ class OpenApi(unittest.TestCase):
         self.audited(item)
         self.recorded(claim)
         self.kept()
+        self.reported(claim)
         call("GET", "/log/checkpoint")
         call("GET", "/log/proof?leaf=0", "auditor", "audrey")
         call("GET", "/log/proof?from=1", "auditor", "audrey")
@@ -239,6 +247,32 @@ class OpenApi(unittest.TestCase):
         call("GET", f"/v1/retention/lists/{made}", *one)
         call("DELETE", f"/v1/retention/lists/{made}", *one)
 
+    def reported(self, claim):
+        call, gp, manager = self.call, ("health_professional", "dr-gray"), ("case_manager", "casey")
+        report, pdf = reports.form(), samples.pdf("a report")
+        waiting = call("POST", "/v1/medical-reports", *gp, report).json["artefact"]["id"]
+        call("POST", "/v1/medical-reports", *gp, {**reports.form(), "claim": claim})
+        call("POST", "/v1/medical-reports", *gp, {**report, "nhs_number": "9434765919"})
+        call("POST", "/v1/medical-reports", "claimant", "ada", report)
+        body, kind = reports.multipart(("patient_name", "Zoe Invented"), ("date_of_birth", "1950-02-28"),
+                                       ("file", pdf, "a.pdf", "application/pdf"))
+        call("POST", "/v1/medical-reports", *gp, body, kind)
+        call("GET", "/v1/unlinked?limit=1", *manager)
+        call("GET", "/v1/unlinked", "claimant", "ada")
+        call("GET", f"/v1/artefacts/{waiting}", *manager)
+        call("GET", f"/v1/artefacts/{waiting}/print?purpose=decision", *manager)
+        link = {"claim": claim, "reason": "by address"}
+        call("POST", f"/v1/unlinked/{waiting}/link", *manager, link)
+        call("POST", f"/v1/unlinked/{waiting}/link", *manager, link)
+        fhir = {"Content-Type": "application/fhir+json"}
+        made = call("POST", "/fhir/DocumentReference", *gp, json.dumps(test_fhir.document(pdf)).encode(), fhir).json["id"]
+        call("POST", "/fhir/DocumentReference", *gp, b"{}", fhir)
+        call("POST", "/fhir/DocumentReference", None, None, b"{}", fhir)
+        call("GET", f"/fhir/DocumentReference/{made}", *gp)
+        call("GET", f"/fhir/DocumentReference/{made}", *manager)
+        call("GET", "/fhir/metadata")
+        call("GET", f"/v1/claims/{claim}/history", *manager)
+
     def requests(self, claim):
         path, call = f"/v1/claims/{claim}/requests", self.call
         ask = {"what": "A letter", "kind": "further_evidence", "from_role": "claimant", "due": "2099-12-01"}
@@ -315,6 +349,8 @@ class OpenApi(unittest.TestCase):
             self.call("GET", f"/v1/artefacts/{infected}/view?purpose=decision", "case_manager", "casey")
             self.call("POST", release, "records_owner", "robin", {"reason": "for the appeal"})
             self.call("POST", release, "records_owner", "robin", {"reason": "again"})
+            report = self.call("POST", "/v1/medical-reports", "health_professional", "dr-gray", reports.form()).json["artefact"]["id"]
+            self.call("GET", f"/v1/artefacts/{report}/print?purpose=decision", "case_manager", "casey")
             for item in (letter, infected):
                 self.call("GET", f"/v1/artefacts/{item}/view?purpose=decision&page=1", "case_manager", "casey")
             self.gw.setting("inspection.infected", "refuse").stop()
