@@ -18,6 +18,7 @@
 #include "gateway/evidence/internal.h"
 #include "gateway/evidence/quota.h"
 #include "gateway/evidence/retention.h"
+#include "gateway/evidence/retrieve.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +167,8 @@ enum err disposal_shred(struct evidence *ev, const struct uuid *id, bool *shredd
     struct shred_act act = {.ev = ev, .id = *id};
     TRY(evidence_commit(ev, shred_apply, &act, NULL));
     *shredded = act.shredded;
+    if (act.shredded)
+        retrieve_access_changed(ev); /* running reads stop */
     return ERR_OK;
 }
 
