@@ -95,16 +95,35 @@ static enum err death_check(const struct choice_act *act, struct db *db)
                                 "the claimant has died: the choice stands as it was then");
 }
 
+/* A notice that the policy knows by its version reads as the policy says. */
+static enum err notice_fill(const struct choice_act *act)
+{
+    struct choice_event *e = act->event;
+    const struct notice *notice = kinds_notice(act->ev->parts.kinds, e->notice_version);
+    if (!notice)
+        return ERR_OK;
+    if (e->has_notice_sha256 && memcmp(e->notice_sha256, notice->sha256, 32) != 0)
+        return refuse_because(REFUSAL_CONFLICT, "the notice of that version reads otherwise");
+    e->has_notice_sha256 = true;
+    memcpy(e->notice_sha256, notice->sha256, sizeof(e->notice_sha256));
+    return ERR_OK;
+}
+
 /* --- once --------------------------------------------------------------------------------- */
 
 /* Events from before it was filled in have no `on_behalf_of`. */
+static bool notice_same(const struct choice_event *known, const struct choice_event *e)
+{
+    return strcmp(known->notice_version, e->notice_version) == 0 &&
+           (!e->has_notice_sha256 ||
+            (known->has_notice_sha256 &&
+             memcmp(known->notice_sha256, e->notice_sha256, sizeof(e->notice_sha256)) == 0));
+}
+
 static bool event_same(const struct choice_event *known, const struct choice_event *e)
 {
     return strcmp(known->event, e->event) == 0 && known->effective_at == e->effective_at &&
-           strcmp(known->notice_version, e->notice_version) == 0 &&
-           known->has_notice_sha256 == e->has_notice_sha256 &&
-           memcmp(known->notice_sha256, e->notice_sha256, sizeof(e->notice_sha256)) == 0 &&
-           strcmp(known->channel, e->channel) == 0 &&
+           notice_same(known, e) && strcmp(known->channel, e->channel) == 0 &&
            (!known->on_behalf_of[0] || strcmp(known->on_behalf_of, e->on_behalf_of) == 0);
 }
 
@@ -246,6 +265,7 @@ static enum err event_append(struct choice_act *act, struct commit_tx *tx)
     struct db *db = commit_db(tx);
     size_t n = 0;
     TRY(behalf_check(act, db));
+    TRY(notice_fill(act));
     TRY(death_check(act, db));
     TRY(choice_events_load(db, &act->event->assessment, &events, &n));
     TRY(room_for(act->event, events, n));

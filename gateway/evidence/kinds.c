@@ -4,6 +4,7 @@
 
 #include "crypto/digest.h"
 #include "gateway/base/buf.h"
+#include "gateway/base/encode.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,7 @@
 enum { KINDS_FILE_MAX = 256 * 1024, RETENTION_DIGITS = 9 };
 #define RETENTION_MAX_S (INT64_C(36525) * 86400)
 
-static const char *const MEMBERS[] = {"name",  "max_bytes", "roles",    "types",
+static const char *const MEMBERS[] = {"name",  "max_bytes", "roles",     "types",
                                       "words", "harmful",   "recording", "retention"};
 
 static void config_clear(config_t *c)
@@ -160,6 +161,36 @@ static enum err version_read(const config_t *file, const char *path, struct kind
     return ERR_OK;
 }
 
+static enum err notice_read(config_setting_t *row, int at, struct notice *out)
+{
+    const char *version = NULL, *hex = NULL;
+    if (config_setting_length(row) != 2 ||
+        !config_setting_lookup_string(row, "version", &version) || !*version ||
+        strlen(version) > SHORT_TEXT_MAX)
+        return err_set(ERR_INVALID, "notices[%d]: wants version and sha256", at);
+    if (!config_setting_lookup_string(row, "sha256", &hex) ||
+        hex_decode(hex, strlen(hex), out->sha256, sizeof(out->sha256)) != ERR_OK)
+        return err_set(ERR_INVALID, "notices[%d].sha256: wants 64 hex digits", at);
+    memcpy(out->version, version, strlen(version) + 1);
+    return ERR_OK;
+}
+
+static enum err notices_read(config_t *file, struct kinds *out)
+{
+    config_setting_t *rows = config_lookup(file, "notices");
+    int n = rows ? config_setting_length(rows) : 0;
+    if (n > NOTICES_MAX)
+        return err_set(ERR_INVALID, "notices: at most %d", NOTICES_MAX);
+    for (int i = 0; i < n; i++) {
+        struct notice *notice = &out->notices[out->n_notices];
+        TRY(notice_read(config_setting_get_elem(rows, (unsigned)i), i, notice));
+        if (kinds_notice(out, notice->version))
+            return err_set(ERR_INVALID, "notices[%d]: \"%s\" stands twice", i, notice->version);
+        out->n_notices++;
+    }
+    return ERR_OK;
+}
+
 enum err kinds_load(const char *path, struct kinds *out)
 {
     AUTO_CLEAR(config_clear) config_t file;
@@ -185,7 +216,16 @@ enum err kinds_load(const char *path, struct kinds *out)
             return err_set(ERR_INVALID, "kinds[%d]: \"%s\" stands twice", i, k->name);
         out->n++;
     }
-    return ERR_OK;
+    return notices_read(&file, out);
+}
+
+const struct notice *kinds_notice(const struct kinds *k, const char *version)
+{
+    for (size_t i = 0; i < k->n_notices; i++) {
+        if (strcmp(k->notices[i].version, version) == 0)
+            return &k->notices[i];
+    }
+    return NULL;
 }
 
 const struct kind *kinds_find(const struct kinds *k, const char *name)

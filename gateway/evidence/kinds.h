@@ -8,6 +8,7 @@
  *         types = ["application/pdf", ...]; words = "PDF, JPG, ...";
  *         harmful = false; recording = false; retention = "730 d"; }, ...
  *     );
+ *     notices = ( { version = "2026-1"; sha256 = "<64 hex digits>"; }, ... );   (may be left out)
  */
 #ifndef GATEWAY_EVIDENCE_KINDS_H
 #define GATEWAY_EVIDENCE_KINDS_H
@@ -15,7 +16,7 @@
 #include "gateway/auth/principal.h"
 #include "storage/records.h"
 
-enum { KINDS_MAX = 32, KIND_TYPES_MAX = 32, KIND_WORDS_MAX = 200 };
+enum { KINDS_MAX = 32, KIND_TYPES_MAX = 32, KIND_WORDS_MAX = 200, NOTICES_MAX = 32 };
 
 struct kind {
     char name[SHORT_TEXT_MAX + 1];
@@ -28,9 +29,15 @@ struct kind {
     bool recording;                 /* belongs to an assessment; the recording choice decides */
     int64_t retention_s; /* kept so long after live interest ended; 0: until somebody decides */
 };
+struct notice { /* a text about the recording of assessments, as people are shown it */
+    char version[SHORT_TEXT_MAX + 1];
+    uint8_t sha256[32];
+};
 struct kinds {
     struct kind rows[KINDS_MAX];
     size_t n;
+    struct notice notices[NOTICES_MAX];
+    size_t n_notices;
     char version[SHORT_TEXT_MAX + 1]; /* what the department calls this policy */
     uint8_t sha256[32]; /* of the file as it was read: the policy's version, told to the log */
 };
@@ -38,6 +45,7 @@ struct kinds {
 /* ERR_INVALID names the row and the member. */
 MUST_USE enum err kinds_load(const char *path, struct kinds *out);
 const struct kind *kinds_find(const struct kinds *k, const char *name); /* NULL: no such kind */
+const struct notice *kinds_notice(const struct kinds *k, const char *version); /* NULL: none */
 uint64_t kinds_largest(const struct kinds *k); /* bytes that any kind lets in */
 bool kind_allows_type(const struct kind *k, const char *media_type);
 

@@ -242,6 +242,44 @@ START_TEST(events_say_as_what_and_for_whom)
 }
 END_TEST
 
+static void one_notice(struct world *w)
+{
+    struct notice *n = &w->kinds.notices[w->kinds.n_notices++];
+    strcpy(n->version, "2026-1");
+    memset(n->sha256, 0xab, sizeof(n->sha256));
+}
+
+START_TEST(the_notice_of_a_version_has_its_hash)
+{
+    struct scene s;
+    struct choice_event e;
+    struct choice_result told = {.repeated = false};
+    struct principal asim = assessor();
+    scene_make(&s, true);
+    one_notice(&s.w);
+    for (unsigned i = 0; i < 4; i++) { /* by version, again, with the hash, with another */
+        e = (struct choice_event){.assessment = s.assessment, .effective_at = 5};
+        strcpy(e.event_id, i < 3 ? "told" : "other");
+        strcpy(e.event, "notice");
+        strcpy(e.notice_version, "2026-1");
+        e.has_notice_sha256 = i >= 2;
+        memset(e.notice_sha256, i < 2 ? 0 : i == 2 ? 0xab : 0xac, sizeof(e.notice_sha256));
+        buf_init(&told.receipt, RECEIPT_MAX);
+        enum err code = choice_record(s.w.ev, &asim, &e, NULL, &told);
+        buf_clear(&told.receipt);
+        if (i == 3) {
+            ck_assert_int_eq(code, ERR_REFUSED);
+            continue;
+        }
+        ck_assert_int_eq(code, ERR_OK);
+        ck_assert_int_eq(told.repeated, i > 0);
+        ck_assert(e.has_notice_sha256 && e.notice_sha256[31] == 0xab);
+    }
+    ck_assert_uint_eq(world_entries(&s.w, "choice.notice", "\"notice_sha256\":\"abab"), 1);
+    world_end(&s.w);
+}
+END_TEST
+
 START_TEST(whatever_a_representative_does_is_for_the_claimant)
 {
     struct scene s;
@@ -358,12 +396,13 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN(
-        "evidence/copies", a_read_that_begins_after_the_opt_out_gets_nothing,
-        retrievers_are_listed_asked_and_confirm,
-        an_opt_out_from_before_that_comes_late_is_an_incident,
-        a_named_owner_decides_about_the_quarantine, events_say_as_what_and_for_whom,
-        whatever_a_representative_does_is_for_the_claimant,
-        receipts_are_for_those_whose_choice_it_is, death_ends_authority_and_freezes_the_choice,
-        a_running_download_ends_with_the_authority);
+    return SUITE_RUN("evidence/copies", a_read_that_begins_after_the_opt_out_gets_nothing,
+                     retrievers_are_listed_asked_and_confirm,
+                     an_opt_out_from_before_that_comes_late_is_an_incident,
+                     a_named_owner_decides_about_the_quarantine,
+                     events_say_as_what_and_for_whom, the_notice_of_a_version_has_its_hash,
+                     whatever_a_representative_does_is_for_the_claimant,
+                     receipts_are_for_those_whose_choice_it_is,
+                     death_ends_authority_and_freezes_the_choice,
+                     a_running_download_ends_with_the_authority);
 }

@@ -79,6 +79,37 @@ START_TEST(refused_files)
 }
 END_TEST
 
+#define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define NOTICE(version, hex) "{ version = \"" version "\"; sha256 = \"" hex "\"; }"
+
+START_TEST(notices_by_their_version)
+{
+    static const char *const BAD[] = {
+        NOTICE("1", "0011"), NOTICE("", HEX64), NOTICE("1", HEX64) "," NOTICE("1", HEX64),
+        "{ version = \"1\"; }", "{ version = \"1\"; sha256 = \"" HEX64 "\"; colour = 1; }"};
+    static struct kinds k;
+    char text[1024];
+    ck_assert_int_eq(
+        load_text("version = \"t\"; kinds = (" ROW(
+                      "a", "retention = \"keep\";") ");"
+                                                    "notices = (" NOTICE("2026-1", HEX64) ");",
+                  &k),
+        ERR_OK);
+    ck_assert_uint_eq(k.n_notices, 1);
+    ck_assert_uint_eq(kinds_notice(&k, "2026-1")->sha256[1], 0x11);
+    ck_assert_ptr_null(kinds_notice(&k, "2026-2"));
+    for (size_t i = 0; i < ARRAY_LEN(BAD); i++) {
+        (void)snprintf(
+            text, sizeof(text),
+            "version = \"t\"; kinds = (" ROW("a", "retention = \"keep\";") ");"
+                                                                           "notices = (%s);",
+            BAD[i]);
+        ck_assert_int_eq(load_text(text, &k), ERR_INVALID);
+        ck_assert_ptr_nonnull(strstr(err_message(ERR_INVALID), "notices"));
+    }
+}
+END_TEST
+
 START_TEST(national_insurance_numbers)
 {
     char out[NINO_MAX + 1];
@@ -98,6 +129,6 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN("evidence/kinds", the_shipped_table, refused_files,
-                     national_insurance_numbers);
+    return SUITE_RUN("evidence/kinds", the_shipped_table, notices_by_their_version,
+                     refused_files, national_insurance_numbers);
 }
