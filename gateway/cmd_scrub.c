@@ -178,6 +178,17 @@ static enum err object_count(void *ctx, const struct uuid *id, uint64_t size, in
     return ERR_OK;
 }
 
+/* Behind a disposal the payload goes last: one that is still there waits for the server. */
+static enum err object_of_record(struct scrub *s, struct db *db, const struct uuid *id)
+{
+    struct artefact_record a;
+
+    TRY(artefact_find(db, id, &a));
+    if (a.status == ARTEFACT_DISPOSED)
+        finding(s, id, false, "disposed of, its payload is still there: the server removes it");
+    return ERR_OK;
+}
+
 static enum err object_check(void *ctx, const struct uuid *id, uint64_t size, int64_t mtime)
 {
     struct scrub *s = ctx;
@@ -188,7 +199,7 @@ static enum err object_check(void *ctx, const struct uuid *id, uint64_t size, in
     TRY(db_read_begin(s->o->db, &db));
     TRY(artefact_exists(db, id, &known));
     if (known)
-        return ERR_OK;
+        return object_of_record(s, db, id);
     s->orphans++;
     finding(s, id, false,
             clock_now() - mtime > ORPHAN_AGE_S * MICROS_PER_SECOND

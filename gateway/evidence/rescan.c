@@ -86,6 +86,9 @@ enum err judging_apply(struct commit_tx *tx, void *ctx)
     if (waited != ERR_NOT_FOUND || j->due) /* due no more: another process was first */
         TRY(waited);
     TRY(artefact_find(db, &j->id, &j->artefact));
+    j->after = j->artefact.status;
+    if (j->artefact.status == ARTEFACT_DISPOSED)
+        return ERR_OK; /* while it was looked at: nothing of it is kept any more */
     TRY(status_next(j, db, &j->after, j->reason));
     TRY(findings_keep(db, j->verdict, &j->id, clock_now()));
     if (j->after != j->artefact.status || strcmp(j->reason, j->artefact.status_reason) != 0)
