@@ -469,6 +469,11 @@ enum err sealing_catch_up(struct db_pool *pool, struct sealing *out)
     return out->rows > 0 ? db_checkpoint(pool) : ERR_OK;
 }
 
+enum err sealing_done(struct db *db, const uint8_t id[COLUMN_ID_SIZE], bool *out)
+{
+    return is_done(db, PART_BLINDS, id, out); /* the last of all */
+}
+
 /* --- counting ----------------------------------------------------------------------------- */
 static enum err count_column(struct db *db, const char *table, const char *column,
                              const uint8_t id[COLUMN_ID_SIZE], uint64_t *sum)

@@ -19,6 +19,8 @@ MUST_USE enum err sealing_catch_up(struct db_pool *pool, struct sealing *out);
 
 /* Values that this key has sealed, over all tables. Reads all of them. */
 MUST_USE enum err sealing_count(struct db *db, const uint8_t id[COLUMN_ID_SIZE], uint64_t *out);
+/* Whether a start has brought everything under this key. */
+MUST_USE enum err sealing_done(struct db *db, const uint8_t id[COLUMN_ID_SIZE], bool *out);
 /* Whether the walk and the count know of the domain; for a test, which asks for each. */
 bool sealing_knows(const char *domain);
 

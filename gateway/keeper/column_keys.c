@@ -13,11 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PREFIX "column-"
 #define SUFFIX ".key"
 _Static_assert((int)COLUMN_MASTER_SIZE == (int)NOTE_KEY_SIZE, "one size of key lines");
+
+enum { KEY_LINE_SIZE = 45 }; /* base64 of 32 bytes, and the newline */
 
 struct numbers {
     unsigned at[COLUMN_KEYS_MAX];
@@ -134,6 +137,22 @@ enum err keeper_column_key_create(const char *keys_dir, struct column_keys *keys
     return key_line_write(path, master);
 }
 
+/* Overwritten before its name goes: where a file system writes in place, the key is gone. */
+static enum err file_destroy(const char *path)
+{
+    uint8_t noise[KEY_LINE_SIZE];
+    AUTO_FD int fd = -1;
+
+    if (chmod(path, 0600) != 0)
+        return err_errno(path);
+    fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    randombytes_buf(noise, sizeof(noise));
+    if (fd < 0 || pwrite(fd, noise, sizeof(noise), 0) != (ssize_t)sizeof(noise) ||
+        fsync(fd) != 0)
+        return err_errno(path);
+    return unlink(path) == 0 ? ERR_OK : err_errno(path);
+}
+
 static enum err folder_sync(const char *keys_dir)
 {
     AUTO_FD int fd = open(keys_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -158,7 +177,8 @@ enum err keeper_column_key_remove(const char *keys_dir, const uint8_t id[COLUMN_
         if (i == found.n - 1)
             return err_set(ERR_CONFLICT, "it is the active column key");
         TRY(path_of(keys_dir, found.at[i], path));
-        return unlink(path) == 0 ? folder_sync(keys_dir) : err_errno(path);
+        TRY(file_destroy(path));
+        return folder_sync(keys_dir);
     }
     return err_set(ERR_NOT_FOUND, "there is no such column key");
 }

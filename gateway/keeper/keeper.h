@@ -81,7 +81,7 @@ MUST_USE enum err keeper_column_keys(struct keeper *k, struct column_keys **out)
 enum { KEEPER_COLUMN_KEY_NUMBER_MAX = 9999 };
 /* Makes the next one, which is active from then on; `keys` (may be empty) gets it. */
 MUST_USE enum err keeper_column_key_create(const char *keys_dir, struct column_keys *keys);
-/* Removes the file of this key. ERR_NOT_FOUND; ERR_CONFLICT: it is the active one. */
+/* Overwrites and removes the file of this key. ERR_NOT_FOUND; ERR_CONFLICT: it is the active one. */
 MUST_USE enum err keeper_column_key_remove(const char *keys_dir, const uint8_t id[COLUMN_ID_SIZE]);
 
 /* See struct ledger_signer (storage/ledger.h). n = 0 asks for the last signed checkpoint (of the empty tree if nothing was signed), whatever `first` and

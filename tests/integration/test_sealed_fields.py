@@ -4,6 +4,8 @@ their files and the words about them go in by every path and come out by the API
 in the files of the gateway, however they might be written there."""
 
 import base64
+import contextlib
+import sqlite3
 import subprocess
 import unittest
 import urllib.parse
@@ -308,6 +310,119 @@ class SealedFields(GatewayTest):
             history, path = history + page.body.decode(), page.next()
         for path in ("link.reason", "restriction.reason", "hold.reason", "harm.reason"):
             self.assertIn(secret[path], history, path)
+
+
+class Keys(unittest.TestCase):
+    """The life of a column key, and databases that are older than it."""
+
+    def setUp(self):
+        self.gw = fixture.Gateway().init()
+
+    def tearDown(self):
+        self.gw.stop()
+        self.gw.remove()
+
+    def keys(self, *argv, check=True):
+        return self.gw.command("keys", *argv, "--config", self.gw.config, check=check)
+
+    def columns(self):
+        """id -> (state, values), as listed."""
+        lines = [line.split() for line in self.keys("list").stdout.decode().splitlines()]
+        return {line[1]: (line[2], int(line[3])) for line in lines if line[0] == "column"}
+
+    def sql(self, *statements):
+        with contextlib.closing(sqlite3.connect(self.gw.dir / "data/gateway.db")) as db:
+            for statement in statements:
+                db.execute(statement)
+            db.commit()
+
+    def test_a_key_is_replaced(self):
+        gw = self.gw.start()
+        claim = gw.create_claim("ada")
+        ada = gw.token("claimant", "ada")
+        self.assertEqual(gw.upload(claim, letter(), ada, filename="Zebedee.pdf").status, 201)
+        first, = self.columns()
+        self.assertEqual(self.columns()[first], ("active", 3 + 1))
+        second = self.keys("column-add").stdout.decode().strip()
+        self.assertEqual(set(self.columns()), {first, second})
+        self.assertNotEqual(self.keys("column-retire", first, check=False).returncode, 0)
+        gw.stop()
+        gw.start()
+        self.assertIn('"columns.sealed"', gw.stderr())
+        self.assertEqual(self.columns(), {first: ("loaded", 0), second: ("active", 3 + 1)})
+        self.assertNotEqual(self.keys("column-retire", second, check=False).returncode, 0)
+        self.keys("column-retire", first)
+        self.assertEqual(set(self.columns()), {second})
+        self.assertEqual([f.name for f in (gw.dir / "keys").glob("column-*")], ["column-2.key"])
+        gw.stop()
+        gw.start()
+        told = gw.get(f"/v1/claims/{claim}", gw.manager).json["claimant"]
+        self.assertEqual(told["name"], "Invented Ada")
+        self.assertEqual([a["filename"] for a in gw.list_all(claim, ada)], ["Zebedee.pdf"])
+        self.assertIn(b" 0 unlawful", gw.command("log", "verify", "--config", gw.config).stdout)
+
+    def test_a_set_up_without_a_key_refuses_and_says_what_to_do(self):
+        """As one that was made before there were column keys, with what it wrote then."""
+        gw = self.gw.start()
+        claim = gw.create_claim("ada")
+        ada = gw.token("claimant", "ada")
+        self.assertEqual(gw.upload(claim, letter(), ada, filename="x.pdf").status, 201)
+        gw.stop()
+        (gw.dir / "keys/column-1.key").unlink()
+        gw.edit("keyring/keyring.json", r',"columns":\[.*?\]', "")
+        self.sql("UPDATE claims SET claimant_name = 'Zebedee Old', claimant_born = '1961-12-24', claimant_nino ="
+                 " 'CE111222A', sealed_name = NULL, sealed_born = NULL, sealed_nino = NULL",
+                 "UPDATE artefacts SET filename = 'zebedee.pdf', sealed_filename = NULL", "DELETE FROM sealing")
+        plain = {"name": "Zebedee Old", "born": "1961-12-24", "nino": "CE111222A", "file": "zebedee.pdf"}
+        files = [gw.dir / "data/gateway.db"]
+        self.assertTrue(search(files, plain))
+        done = gw.command("serve", "--config", gw.config, check=False)
+        self.assertEqual(done.returncode, 3, done)
+        self.assertIn(b"column-add", done.stderr)
+        self.keys("column-add")
+        gw.start()
+        told = gw.get(f"/v1/claims/{claim}", gw.manager).json["claimant"]
+        self.assertEqual((told["name"], told["date_of_birth"], told["nino"]),
+                         ("Zebedee Old", "1961-12-24", "CE111222A"))
+        self.assertEqual([a["filename"] for a in gw.list_all(claim, ada)], ["zebedee.pdf"])
+        files += [f for f in (gw.dir / "data").iterdir() if f.is_file()]
+        self.assertEqual(search(files, plain), [])
+
+    def test_a_plane_for_intake_writes_names_and_reads_none(self):
+        gw = self.gw
+        (gw.dir / "keys/column-1.key").rename(gw.folder / "away")  # it needs none on its machine
+        gw.setting("policy.intake_only", True).start()
+        claim = gw.create_claim("ada")
+        ada = gw.token("claimant", "ada")
+        again = {"Idempotency-Key": str(uuid.uuid4())}
+        data = letter()
+        for name in ("Zebedee.pdf", ""):  # when it is asked again, it knows the name no more
+            sent = gw.upload(claim, data, ada, filename="Zebedee.pdf", headers=again)
+            self.assertEqual((sent.status, sent.json["artefact"]["filename"]), (201, name))
+        told = gw.get(f"/v1/claims/{claim}", gw.manager)
+        self.assertEqual(told.status, 200)
+        self.assertNotIn("Invented", told.body.decode())
+        self.assertNotIn("Zebedee", str(gw.list_all(claim, ada)))
+        words = metadata(claim=claim, kind="further_evidence", filetype="application/pdf",
+                         filename="Quentin.pdf")
+        data = letter()
+        made = gw.post("/v1/uploads", ada, headers={"Tus-Resumable": "1.0.0", "Upload-Length": str(len(data)),
+                                                    "Upload-Metadata": words})
+        self.assertEqual(made.status, 201, made)
+        gw.stop()
+        gw.start()  # an upload goes on, with its words
+        url = made.headers["Location"]
+        self.assertEqual(gw.request("HEAD", url, ada, headers={"Tus-Resumable": "1.0.0"})
+                         .headers["Upload-Metadata"], words)
+        self.assertEqual(gw.request("PATCH", url, ada, data, {
+            "Tus-Resumable": "1.0.0", "Content-Type": TUS_TYPE, "Upload-Offset": "0"}).status, 204)
+        plain = {"name": "Invented Ada", "file": "Zebedee.pdf", "upload": "Quentin.pdf"}
+        self.assertEqual(search([f for f in (gw.dir / "data").rglob("*") if f.is_file()], plain), [])
+        gw.stop()
+        (gw.folder / "away").rename(gw.dir / "keys/column-1.key")
+        gw.setting("policy.intake_only", False).start()
+        self.assertEqual(gw.get(f"/v1/claims/{claim}", gw.manager).json["claimant"]["name"], "Invented Ada")
+        self.assertEqual({a["filename"] for a in gw.list_all(claim, ada)}, {"Zebedee.pdf", "Quentin.pdf"})
 
 
 if __name__ == "__main__":
