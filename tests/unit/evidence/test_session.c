@@ -99,6 +99,31 @@ START_TEST(the_same_question_has_one_session)
 }
 END_TEST
 
+/* One of a bundle is nobody else's, and ends when it is let go. */
+START_TEST(a_bundles_session_is_its_own)
+{
+    struct table x = table_make();
+    struct uuid id = uuid_new(), bundle = uuid_new();
+    struct person ada = person("ada");
+    struct session *plain = open_one(&x, "ada", &id, 100), *mine = NULL, *again = NULL;
+    bool fresh = true;
+    ok(session_hold_bundled(x.t, &ada, ROLE_CLAIMANT, &id, PURPOSE_OWN, &bundle, &mine));
+    ck_assert(mine != plain && uuid_equal(&mine->bundle, &bundle));
+    ok(key_slab_take(x.keys, &mine->key));
+    mine->expires_ms = 100;
+    session_opened(x.t, mine, ERR_OK);
+    ok(session_hold(x.t, &ada, ROLE_CLAIMANT, &id, PURPOSE_OWN, 50, &again, &fresh));
+    ck_assert(!fresh && again == plain);
+    session_let_go(x.t, again);
+    session_let_go(x.t, plain);
+    ck_assert_uint_eq(collect(&x, 50, false), 0);
+    session_let_go(x.t, mine);
+    ck_assert_uint_eq(collect(&x, 50, false), 1);
+    ck_assert_uint_eq(collect(&x, 100, false), 1);
+    table_end(&x);
+}
+END_TEST
+
 START_TEST(what_ended_is_collected_once_nobody_holds_it)
 {
     struct table x = table_make();
@@ -245,7 +270,7 @@ END_TEST
 int main(void)
 {
     return SUITE_RUN("evidence/session", the_same_question_has_one_session,
-                     what_ended_is_collected_once_nobody_holds_it, nobody_has_more_than_a_part,
-                     a_full_table_gives_up_what_is_idle_longest,
+                     a_bundles_session_is_its_own, what_ended_is_collected_once_nobody_holds_it,
+                     nobody_has_more_than_a_part, a_full_table_gives_up_what_is_idle_longest,
                      those_who_wait_share_what_comes_of_it);
 }
