@@ -17,8 +17,9 @@
 #define VALUE_WIDTH (SHEET_WIDTH - MARGIN - VALUE_LEFT)
 #define LABEL_WIDTH (VALUE_LEFT - MARGIN - 12.0)
 #define LEADING 1.35
+#define FOOT_TOP (SHEET_HEIGHT - 52.0)
 
-enum { TEXT_BYTES_MAX = 64 * 1024, LINE_BYTES_MAX = 512 };
+enum { FOOT_LINES = 3, TEXT_BYTES_MAX = 64 * 1024, LINE_BYTES_MAX = 512 };
 
 struct drawing {
     cairo_t *cr;
@@ -129,20 +130,45 @@ static size_t line_fit(cairo_t *cr, const char *text, size_t len, double width)
     return fit < len && space > 0 ? space : fit;
 }
 
+static void foot_line(struct drawing *d, double y, const char *text, size_t len)
+{
+    char line[LINE_BYTES_MAX];
+
+    memcpy(line, text, len);
+    line[len] = '\0';
+    cairo_move_to(d->cr, MARGIN, y);
+    cairo_show_text(d->cr, line);
+}
+
+/* Up to FOOT_LINES of text, and the number of the page. */
+static void show_foot(struct drawing *d)
+{
+    const char *at = text_of(d->sheet, "foot");
+    size_t left = strlen(at);
+    double y = FOOT_TOP;
+    char number[64];
+    int n;
+
+    set_style(d->cr, &FOOT);
+    for (int i = 0; i < FOOT_LINES && left > 0; i++) {
+        size_t fit = line_fit(d->cr, at, left, SHEET_WIDTH - 2 * MARGIN);
+
+        foot_line(d, y, at, fit);
+        y += FOOT.size * LEADING;
+        at += fit;
+        left -= fit;
+    }
+    n = snprintf(number, sizeof(number), "%.20s, page %u of %u", text_of(d->sheet, "title"),
+                 d->page, d->pages);
+    foot_line(d, y, number, n > 0 ? (size_t)n : 0);
+}
+
 static void new_page(struct drawing *d)
 {
-    char number[64];
-
     if (d->page > 0)
         cairo_show_page(d->cr);
     d->page++;
-    set_style(d->cr, &FOOT);
-    cairo_move_to(d->cr, MARGIN, SHEET_HEIGHT - 40.0);
-    cairo_show_text(d->cr, text_of(d->sheet, "foot"));
-    (void)snprintf(number, sizeof(number), "%s, page %u of %u", text_of(d->sheet, "title"),
-                   d->page, d->pages);
-    cairo_move_to(d->cr, MARGIN, SHEET_HEIGHT - 30.0);
-    cairo_show_text(d->cr, number);
+    show_foot(d);
     d->y = MARGIN;
 }
 
