@@ -141,6 +141,21 @@ static enum err inspected_meanwhile(const struct keeping_act *act, struct db *db
     return ERR_OK;
 }
 
+/* An opt-out that came while it was hidden found it restricted already. It counts as it would
+ * have on any other day: an opt-in behind it does not give the recording back. */
+static enum err opted_out_since(struct db *db, const struct artefact_record *a, bool *out)
+{
+    AUTO_FREE struct choice_event *events = calloc(CHOICE_EVENTS_MAX, sizeof(*events));
+    size_t n = 0;
+    if (!events)
+        return err_set(ERR_NOMEM, "choice events");
+    TRY(choice_list(db, &a->assessment, events, CHOICE_EVENTS_MAX, &n));
+    for (size_t i = 0; i < n; i++)
+        *out = *out || (strcmp(events[i].event, "opt_out") == 0 &&
+                        events[i].recorded_at >= a->received_at);
+    return ERR_OK;
+}
+
 /* The invariant of the recording choice: no order of events releases what was opted out of. */
 static enum err choice_now(const struct keeping_act *act, struct db *db,
                            const struct artefact_record *a, struct verdict_now *now)
@@ -150,7 +165,9 @@ static enum err choice_now(const struct keeping_act *act, struct db *db,
         return ERR_OK;
     TRY(choice_judge(db, &a->assessment, a->recording_started_at, a->recording_stopped_at,
                      &verdict));
-    if (verdict == RECORDING_REFUSED)
+    bool out = verdict == RECORDING_REFUSED;
+    TRY(opted_out_since(db, a, &out));
+    if (out)
         return refuse_because(REFUSAL_CONFLICT,
                               "the claimant opted out of this recording: it stays restricted");
     if (verdict == RECORDING_QUARANTINED && now->status == ARTEFACT_AVAILABLE) {

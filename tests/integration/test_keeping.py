@@ -69,10 +69,12 @@ class Rules(Keeping):
         self.expect(first, 201)
         self.assertEqual((again.status, again.json), (201, first.json))
 
-    def recording(self):
+    def recording(self, before=()):
         claim = self.claim()
         made = self.gw.create_assessment(claim, self.asim)
         self.expect(self.gw.choose(made, self.asim, "notice", now(-9000)), 201)
+        for event, at in before:
+            self.expect(self.gw.choose(made, self.ada, event, at), 201)
         sent = self.expect(self.gw.upload(
             claim, samples.wav(seed=int(uuid.uuid4()) % 2 ** 30), self.asim, kind="assessment_audio",
             media="audio/wav", filename="r.wav", params=self.gw.recording(made)), 201)
@@ -86,6 +88,20 @@ class Rules(Keeping):
         self.expect(self.gw.choose(made, self.ada, "opt_out", now(-8000)), 201)
         self.expect(self.call("DELETE", item, "restriction", self.olive, None), 409, "conflict")
         self.assertEqual(self.status(item), "restricted")
+        self.expect(self.gw.choose(made, self.ada, "opt_in", now(-7000)), 201)
+        self.expect(self.call("DELETE", item, "restriction", self.olive, None), 409, "conflict")
+        self.assertEqual(self.status(item), "restricted")
+        # hidden, opted out after its end, and in again: that does not give it back either
+        made, item = self.recording()
+        self.expect(self.call("POST", item, "restriction", self.morgan), 201)
+        for event, at in (("opt_out", now(-600)), ("opt_in", now(-300))):
+            self.expect(self.gw.choose(made, self.ada, event, at), 201)
+        self.expect(self.call("DELETE", item, "restriction", self.olive, None), 409, "conflict")
+        # opted out and in again before the recording: no reason to keep it hidden
+        made, item = self.recording(before=(("opt_out", now(-8500)), ("opt_in", now(-8400))))
+        self.expect(self.call("POST", item, "restriction", self.morgan), 201)
+        self.expect(self.call("DELETE", item, "restriction", self.olive, None), 200)
+        self.assertEqual(self.status(item), "available")
         # opted out: not staff's to lift, nor after an opt-in
         made, item = self.recording()
         self.expect(self.gw.choose(made, self.ada, "opt_out", now(-8000)), 201)
