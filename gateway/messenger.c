@@ -15,10 +15,10 @@ enum err messenger_new(const struct config *c, struct notify **out)
                 .allow_plain = c->notify.allow_plain_http,
                 .connect_ms = c->notify.connect_timeout_ms,
                 .total_ms = c->notify.timeout_ms},
-        .retry_s = c->notify.retry_s,
-        .retry_max_s = c->notify.retry_max_s,
+        .retry_ms = c->notify.retry_ms,
+        .retry_max_ms = c->notify.retry_max_ms,
         .attempts = (unsigned)c->notify.attempts,
-        .status_s = c->notify.status_s,
+        .status_ms = c->notify.status_ms,
     };
     return notify_new(&config, out);
 }

@@ -88,7 +88,6 @@ static enum err settings_read(struct gateway *g, const char *path, bool intake_o
     config_warnings(g->config, warn, NULL);
     TRY(kinds_load(g->config->policy.kinds_file, &g->kinds));
     TRY(calendar_open(g));
-    TRY(messenger_new(g->config, &g->notify));
     setup_permissions(g->config);
     return ERR_OK;
 }
@@ -271,6 +270,7 @@ static enum err gateway_open(struct gateway *g, const char *path, bool intake_on
 {
     TRY(settings_read(g, path, intake_only));
     TRY(processes_start(g));
+    TRY(messenger_new(g->config, &g->notify)); /* its secrets are in no other process */
     TRY(front_confine(g));
     TRY(storage_open(g));
     TRY(domain_open(g));

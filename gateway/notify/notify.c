@@ -18,10 +18,12 @@
 enum {
     SECRET_MAX = 4096,
     PAGE = 16,
-    LOOK_MS = 500,               /* how often a thread looks for what is due */
+    LOOK_MS = 250,               /* how often a thread looks for what is due */
     CLAIM_FACTOR = 3,            /* a message being sent is somebody's for so many timeouts */
     STATUS_FOR_S = 7 * 24 * 3600 /* then nobody asks any more what became of it */
 };
+
+#define MICROS_PER_MS (MICROS_PER_SECOND / 1000)
 
 struct worker {
     struct notify *n;
@@ -196,11 +198,11 @@ static enum err send_out(struct notify *n, struct sending *s, struct delivery *o
 
 static int64_t back_off(const struct notify *n, unsigned attempts)
 {
-    uint64_t wait = n->config.retry_s;
-    for (unsigned i = 1; i < attempts && wait < n->config.retry_max_s; i++)
+    uint64_t wait = n->config.retry_ms;
+    for (unsigned i = 1; i < attempts && wait < n->config.retry_max_ms; i++)
         wait *= 2;
-    wait = wait < n->config.retry_max_s ? wait : n->config.retry_max_s;
-    return clock_now() + (int64_t)wait * MICROS_PER_SECOND;
+    wait = wait < n->config.retry_max_ms ? wait : n->config.retry_max_ms;
+    return clock_now() + (int64_t)wait * MICROS_PER_MS;
 }
 
 static enum err settle_done(struct notify *n, struct message_record *m,
@@ -210,7 +212,7 @@ static enum err settle_done(struct notify *n, struct message_record *m,
     memcpy(m->provider_id, d->provider_id, sizeof(m->provider_id));
     atomic_fetch_add(&n->sent, 1);
     return settle(n, m, MESSAGE_SENT,
-                  asks ? clock_now() + n->config.status_s * MICROS_PER_SECOND : 0,
+                  asks ? clock_now() + n->config.status_ms * MICROS_PER_MS : 0,
                   again ? "resent" : "sent", d->detail);
 }
 
@@ -233,8 +235,8 @@ static enum err settle_outcome(struct notify *n, struct message_record *m,
 
 static enum err claim_it(struct notify *n, struct message_record *m)
 {
-    int64_t until = clock_now() +
-                    (int64_t)n->config.way.total_ms * CLAIM_FACTOR * (MICROS_PER_SECOND / 1000);
+    int64_t until =
+        clock_now() + (int64_t)n->config.way.total_ms * CLAIM_FACTOR * MICROS_PER_MS;
     m->attempts++;
     return settle(n, m, MESSAGE_SENDING, until, NULL, "");
 }
@@ -279,7 +281,7 @@ static enum err deliver(struct notify *n, struct sending *s, bool *passes)
 static enum err follow(struct notify *n, struct message_record *m)
 {
     struct delivery d;
-    int64_t now, age, wait = n->config.status_s * MICROS_PER_SECOND;
+    int64_t now, age, wait = n->config.status_ms * MICROS_PER_MS;
     TRY(govuk_status(&n->govuk, m->provider_id, &d));
     enum govuk_fate fate =
         d.outcome == DELIVERY_DONE ? govuk_fate_of(d.detail) : GOVUK_UNDER_WAY;

@@ -19,8 +19,8 @@ struct notify_config {                             /* borrowed */
     const char *govuk_url, *govuk_key_file;        /* key file "": nobody is written to */
     const char *templates;
     struct delivery_way way;
-    unsigned retry_s, retry_max_s, attempts;
-    unsigned status_s; /* how often it is asked what became of a message */
+    unsigned retry_ms, retry_max_ms, attempts;
+    unsigned status_ms; /* how often it is asked what became of a message */
 };
 
 struct notify_parts {
