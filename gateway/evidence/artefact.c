@@ -228,6 +228,8 @@ static enum err link_apply(struct commit_tx *tx, void *ctx)
     struct db *db = commit_db(tx);
     struct artefact_access access;
     struct claim_record claim;
+    if (act->from && uuid_equal(act->from, &act->claim))
+        return refuse_because(REFUSAL_CONFLICT, "a move is to another claim");
     TRY(authority_artefact(db, &act->artefact, act->p, ACTION_ARTEFACT_LINK, PURPOSE_NONE,
                            &access));
     TRY(authority_claim(db, &act->claim, act->p, ACTION_CLAIM_READ, &claim, NULL, NULL));
