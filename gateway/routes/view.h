@@ -9,7 +9,6 @@
 #include "gateway/evidence/claim.h"
 #include "gateway/evidence/consent.h"
 #include "gateway/evidence/upload.h"
-#include "storage/record_keeping.h"
 
 json_t *view_claim(const struct claim_view *v);
 json_t *view_artefact(const struct artefact_record *a, bool mine); /* without links */

@@ -41,6 +41,27 @@ START_TEST(the_shipped_table)
 }
 END_TEST
 
+START_TEST(how_long_it_is_kept)
+{
+    static const struct {
+        const char *text;
+        int64_t seconds;
+    } CASES[] = {{"version = \"7\"; kinds = (" ROW("a", "") ");", 0},
+                 {"version = \"7\"; kinds = (" ROW("a", "retention = \"keep\";") ");", 0},
+                 {"version = \"7\"; kinds = (" ROW("a", "retention = \"36525 d\";") ");",
+                  INT64_C(36525) * 86400},
+                 {"version = \"7\"; kinds = (" ROW("a", "retention = \"2 h\";") ");", 7200},
+                 {"version = \"7\"; kinds = (" ROW("a", "retention = \"3 min\";") ");", 180},
+                 {"version = \"7\"; kinds = (" ROW("a", "retention = \"5 s\";") ");", 5}};
+    struct kinds k;
+    for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+        ck_assert_int_eq(load_text(CASES[i].text, &k), ERR_OK);
+        ck_assert_int_eq(k.rows[0].retention_s, CASES[i].seconds);
+        ck_assert_str_eq(k.version, "7");
+    }
+}
+END_TEST
+
 START_TEST(refused_files)
 {
     static const struct {
@@ -51,6 +72,13 @@ START_TEST(refused_files)
         {"kinds = ();", "kinds"},
         {"kinds = (" ROW("a", "colour = 1;") ");", "colour"},
         {"kinds = (" ROW("a", "") "," ROW("a", "") ");", "twice"},
+        {"kinds = (" ROW("a", "retention = 730;") ");", "retention"},
+        {"kinds = (" ROW("a", "retention = \"soon\";") ");", "retention"},
+        {"kinds = (" ROW("a", "retention = \"0 d\";") ");", "retention"},
+        {"kinds = (" ROW("a", "retention = \"-1 d\";") ");", "retention"},
+        {"kinds = (" ROW("a", "retention = \"1 d \";") ");", "retention"},
+        {"kinds = (" ROW("a", "retention = \"36526 d\";") ");", "retention"},
+        {"kinds = (" ROW("a", "retention = \"9999999999 s\";") ");", "retention"},
         {"kinds = ({ name = \"a\"; });", "words"},
         {"kinds = ({ name = \"a\"; words = \"x\"; });", "max_bytes"},
         {"kinds = ({ name = \"a\"; words = \"x\"; max_bytes = 0; });", "max_bytes"},
@@ -129,6 +157,6 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN("evidence/kinds", the_shipped_table, notices_by_their_version,
-                     refused_files, national_insurance_numbers);
+    return SUITE_RUN("evidence/kinds", the_shipped_table, how_long_it_is_kept,
+                     notices_by_their_version, refused_files, national_insurance_numbers);
 }
