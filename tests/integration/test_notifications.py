@@ -328,6 +328,7 @@ class Trouble(GatewayTest):
         gw.setting("notify.allow_plain_http", True)
         gw.setting("notify.timeout", "1 s")
         gw.setting("notify.status", "50 ms")
+        gw.setting("notify.retry", "50 ms")
 
     @classmethod
     def close(cls):
