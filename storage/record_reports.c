@@ -113,6 +113,14 @@ enum err report_forget(struct db *db, const struct uuid *artefact)
     return statement_run(&s);
 }
 
+enum err report_unmatch_waiting(struct db *db)
+{
+    AUTO_CLEAR(statement_end) struct statement s;
+
+    TRY(statement_begin(&s, db, "UPDATE medical_reports SET unmatched = 1 WHERE waiting = 1"));
+    return statement_run(&s);
+}
+
 /* --- lists -------------------------------------------------------------------------------- */
 
 static void read_waiting(struct statement *s, void *record)

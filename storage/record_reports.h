@@ -48,10 +48,13 @@ MUST_USE enum err report_list_waiting(struct db *db, const struct uuid *after,
 /* Those that wait for this subject; none without keys. */
 MUST_USE enum err report_list_subject(struct db *db, const char *subject, struct uuid *out,
                                       size_t max, size_t *n);
+/* Every one that waits is looked at again: claims can be found that could not before. */
+MUST_USE enum err report_unmatch_waiting(struct db *db);
 /* Those that nobody has looked for a claim for. */
 MUST_USE enum err report_list_unmatched(struct db *db, struct uuid *out, size_t max, size_t *n);
 
-/* How a claim is found; `subject` "" for one that cannot be. Without keys nothing is written. */
+/* How a claim is found; `subject` "" for one that cannot be. Without keys nothing is written.
+ */
 MUST_USE enum err claim_subject_set(struct db *db, const struct uuid *claim,
                                     const char *subject);
 MUST_USE enum err claim_subject_list(struct db *db, const char *subject, struct uuid *out,

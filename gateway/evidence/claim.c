@@ -4,9 +4,9 @@
 #include "gateway/evidence/authority.h"
 #include "gateway/evidence/entry.h"
 #include "gateway/evidence/internal.h"
-#include "gateway/evidence/retention.h"
-#include "gateway/evidence/report.h"
 #include "gateway/evidence/party.h"
+#include "gateway/evidence/report.h"
+#include "gateway/evidence/retention.h"
 #include "gateway/evidence/retrieve.h"
 #include "storage/record_people.h"
 
@@ -141,10 +141,10 @@ static enum err death_write(struct claim_act *act, struct commit_tx *tx, enum ro
     const struct claim_draft *d = act->draft;
     if (!d->has_death)
         return ERR_OK;
-    TRY(d->died_at != 0
-            ? claim_death_put(commit_db(tx), &act->id, d->died_at, act->now)
-            : claim_death_remove(commit_db(tx), &act->id));
-    AUTO(json_free) json_t *entry = entry_new(
+    TRY(d->died_at != 0 ? claim_death_put(commit_db(tx), &act->id, d->died_at, act->now)
+                        : claim_death_remove(commit_db(tx), &act->id));
+    AUTO(json_free)
+    json_t *entry = entry_new(
         d->died_at != 0 ? "claim.death_recorded" : "claim.death_withdrawn", act->p, role);
     entry_claim(entry, &act->id);
     if (d->died_at != 0)

@@ -21,10 +21,10 @@ struct claim_draft { /* what a registration or a change says */
 struct claim_view {
     struct claim_record record;
     struct claim_waiting waiting;
-    bool personal; /* name, date of birth, NINO may be shown to this caller */
-    bool yours;    /* the caller is the claimant */
+    bool personal;   /* name, date of birth, NINO may be shown to this caller */
+    bool yours;      /* the caller is the claimant */
     int64_t died_at; /* the claimant's death; 0: none on record */
-    bool urgent;  /* among the first of a list of work */
+    bool urgent;     /* among the first of a list of work */
     bool special; /* the caller may know of the special rules (whoever sees harmful evidence) */
     struct party_record parties[PARTIES_MAX];
     size_t n_parties;

@@ -174,7 +174,9 @@ static enum err identity_compare(struct db *db, const struct upload *u, const ch
     TRY(claim_find(db, &u->rq.claim, &claim));
     subject_of(&u->report->patient, mine);
     subject_text(claim.claimant_nino, claim.claimant_born, claim.claimant_name, theirs);
-    *out = !mine[0] || !theirs[0] ? "unknown" : strcmp(mine, theirs) == 0 ? "agrees" : "differs";
+    *out = !mine[0] || !theirs[0]      ? "unknown"
+           : strcmp(mine, theirs) == 0 ? "agrees"
+                                       : "differs";
     sodium_memzero(mine, sizeof(mine));
     sodium_memzero(theirs, sizeof(theirs));
     sodium_memzero(&claim, sizeof(claim));

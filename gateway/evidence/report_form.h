@@ -23,20 +23,20 @@
 #include "storage/records.h"
 
 enum { /* characters */
-    REPORT_NAME_MAX = 100,
-    REPORT_ADDRESS_MAX = 250,
-    REPORT_POSTCODE_MAX = 8,
-    REPORT_DIAGNOSIS_MAX = 126,
-    REPORT_OTHER_DIAGNOSES_MAX = 132,
-    REPORT_FEATURES_MAX = 236,
-    REPORT_TREATMENT_MAX = 250,
-    REPORT_ROLE_MAX = 60,
-    REPORT_PHONE_MAX = 30,
-    REPORT_PHONE_DIGITS_MIN = 5,
-    REPORT_GMC_DIGITS = 7,
-    REPORT_NMC_MAX = 8,
+       REPORT_NAME_MAX = 100,
+       REPORT_ADDRESS_MAX = 250,
+       REPORT_POSTCODE_MAX = 8,
+       REPORT_DIAGNOSIS_MAX = 126,
+       REPORT_OTHER_DIAGNOSES_MAX = 132,
+       REPORT_FEATURES_MAX = 236,
+       REPORT_TREATMENT_MAX = 250,
+       REPORT_ROLE_MAX = 60,
+       REPORT_PHONE_MAX = 30,
+       REPORT_PHONE_DIGITS_MIN = 5,
+       REPORT_GMC_DIGITS = 7,
+       REPORT_NMC_MAX = 8,
 };
-#define REPORT_BYTES(characters) ((characters) * 4 + 1) /* of UTF-8, and the NUL */
+#define REPORT_BYTES(characters) ((characters)*4 + 1) /* of UTF-8, and the NUL */
 
 enum report_signer { SIGNER_NURSE, SIGNER_GP, SIGNER_CONSULTANT, SIGNER_OTHER, SIGNER_COUNT };
 const char *report_signer_name(enum report_signer s);  /* "specialist_nurse" */

@@ -14,7 +14,8 @@
 
 enum {
     MATCHES_MAX = 64, /* reports that one claim takes when it is registered */
-    TICK_MAX = 64,    /* reports, and claims, that one tick looks at */
+    TICK_MAX = 64,    /* reports, and claims, that one commit of the tick looks at */
+    TICK_PAGES = 64,  /* such commits for claims in one tick */
 };
 
 /* --- linking ------------------------------------------------------------------------------ */
@@ -81,16 +82,20 @@ static enum err take_waiting(struct commit_tx *tx, const struct uuid *claim,
     return ERR_OK;
 }
 
-enum err report_claim_registered(struct commit_tx *tx, const struct claim_record *claim)
+static enum err claim_known(struct commit_tx *tx, const struct claim_record *claim, bool takes)
 {
-    struct db *db = commit_db(tx);
     char subject[SUBJECT_TEXT_MAX + 1];
     subject_text(claim->claimant_nino, claim->claimant_born, claim->claimant_name, subject);
-    enum err e = claim_subject_set(db, &claim->id, subject);
-    if (e == ERR_OK && subject[0])
+    enum err e = claim_subject_set(commit_db(tx), &claim->id, subject);
+    if (e == ERR_OK && takes && subject[0])
         e = take_waiting(tx, &claim->id, subject);
     sodium_memzero(subject, sizeof(subject));
     return e;
+}
+
+enum err report_claim_registered(struct commit_tx *tx, const struct claim_record *claim)
+{
+    return claim_known(tx, claim, true);
 }
 
 enum err report_linked(struct db *db, const struct uuid *artefact, const struct uuid *claim)
@@ -137,15 +142,22 @@ static enum err reports_apply(struct commit_tx *tx, void *ctx)
     return ERR_OK;
 }
 
+/* None takes a report before all are known: another may have the same subject. */
 static enum err claims_apply(struct commit_tx *tx, void *ctx)
 {
     struct catching_up *c = ctx;
     struct claim_record claim;
     for (size_t i = 0; i < c->n; i++) {
         TRY(claim_find(commit_db(tx), &c->ids[i], &claim));
-        TRY(report_claim_registered(tx, &claim));
+        TRY(claim_known(tx, &claim, false));
     }
     return ERR_OK;
+}
+
+static enum err all_known_apply(struct commit_tx *tx, void *ctx)
+{
+    (void)ctx;
+    return report_unmatch_waiting(commit_db(tx));
 }
 
 static enum err due_reports(struct evidence *ev, struct catching_up *c)
@@ -156,28 +168,41 @@ static enum err due_reports(struct evidence *ev, struct catching_up *c)
     return db_can_open(db) ? report_list_unmatched(db, c->ids, TICK_MAX, &c->n) : ERR_OK;
 }
 
-/* Claims once in a process: those that are registered now have their subject at once. */
-static enum err due_claims(struct evidence *ev, struct catching_up *c)
+static enum err due_claims(struct evidence *ev, struct catching_up *c, bool *can)
 {
     AUTO(db_read_end) struct db *db = NULL;
     c->n = 0;
-    if (ev->claims_caught_up)
-        return ERR_OK;
     TRY(db_read_begin(ev->parts.db, &db));
-    if (!db_can_open(db))
-        return ERR_OK;
-    TRY(claim_subject_missing(db, &ev->claims_after, c->ids, TICK_MAX, &c->n));
-    ev->claims_caught_up = c->n == 0;
+    *can = db_can_open(db);
+    return *can ? claim_subject_missing(db, &ev->claims_after, c->ids, TICK_MAX, &c->n)
+                : ERR_OK;
+}
+
+/* Once in a process: those that are registered now have their subject at once. */
+static enum err claims_catch_up(struct evidence *ev, struct catching_up *c)
+{
+    bool can = true;
+    for (size_t page = 0; page < TICK_PAGES && !ev->claims_caught_up; page++) {
+        TRY(due_claims(ev, c, &can));
+        if (!can)
+            return ERR_OK;
+        if (c->n > 0) {
+            TRY(evidence_keep(ev, claims_apply, c));
+            ev->claims_after = c->ids[c->n - 1];
+            continue;
+        }
+        if (!uuid_is_nil(&ev->claims_after))
+            TRY(evidence_keep(ev, all_known_apply, NULL));
+        ev->claims_caught_up = true;
+    }
     return ERR_OK;
 }
 
 static enum err catch_up(struct evidence *ev, struct catching_up *c)
 {
-    TRY(due_claims(ev, c));
-    if (c->n > 0) {
-        TRY(evidence_commit(ev, claims_apply, c, NULL));
-        ev->claims_after = c->ids[c->n - 1];
-    }
+    TRY(claims_catch_up(ev, c));
+    if (!ev->claims_caught_up)
+        return ERR_OK;
     TRY(due_reports(ev, c));
     return c->n > 0 ? evidence_commit(ev, reports_apply, c, NULL) : ERR_OK;
 }

@@ -15,8 +15,7 @@ static enum err tray_fill(struct evidence *ev, struct db *db, const struct repor
     out->artefact = w->artefact;
     memcpy(out->form, w->report.form, sizeof(out->form));
     out->waiting_us = clock_now() - w->artefact.received_at;
-    out->overdue =
-        out->waiting_us > (int64_t)ev->config.report_overdue_s * MICROS_PER_SECOND;
+    out->overdue = out->waiting_us > (int64_t)ev->config.report_overdue_s * MICROS_PER_SECOND;
     return details_read(db, &w->artefact.id, &out->patient, NULL);
 }
 

@@ -132,10 +132,12 @@ enum err upload_answer_again(struct upload *u, struct upload_result *out)
 static enum err status_decide(struct upload *u, struct db *db)
 {
     enum recording_verdict verdict;
+    enum recording_state next;
     struct artefact_record *a = &u->artefact;
     TRY(upload_check_recording(u, db, &verdict));
     inspecting_status(u, a);
-    if (verdict == RECORDING_QUARANTINED && a->status != ARTEFACT_RESTRICTED) {
+    if (recording_next(RECORDING_RECEIVING, RECORDING_COMMIT, verdict, &next) &&
+        next == RECORDING_IN_QUARANTINE && a->status != ARTEFACT_RESTRICTED) {
         a->status = ARTEFACT_QUARANTINED;
         (void)snprintf(a->status_reason, sizeof(a->status_reason), STATUS_REASON_NO_NOTICE);
     }

@@ -1,5 +1,5 @@
-/* The safe view: one page of a document, or a picture, drawn anew. What leaves here was never in
- * the file: pixels that we computed, written by our own encoder.
+/* The safe view: one page of a document, or a picture, drawn anew. What leaves here was never
+ * in the file: pixels that we computed, written by our own encoder.
  *
  * A page is a PNG (letters stay sharp), a picture is a JPEG. Both fit RENDER_SIDE_MAX. */
 #include "gateway/inspector/picture.h"
@@ -13,7 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PDF_HELD_MAX = 256 << 20, SHEET_HELD_MAX = 1 << 20, PAGE_DPI = 150, POINTS_AN_INCH = 72 };
+enum {
+    PDF_HELD_MAX = 256 << 20,
+    SHEET_HELD_MAX = 1 << 20,
+    PAGE_DPI = 150,
+    POINTS_AN_INCH = 72
+};
 
 struct drawn {
     struct render_head head;
@@ -52,7 +57,8 @@ static enum err draw_picture(picture_decode *decode, struct source *s, uint32_t 
 
 static cairo_status_t append(void *of, const unsigned char *data, unsigned len)
 {
-    return buf_append(of, data, len) == ERR_OK ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_WRITE_ERROR;
+    return buf_append(of, data, len) == ERR_OK ? CAIRO_STATUS_SUCCESS
+                                               : CAIRO_STATUS_WRITE_ERROR;
 }
 
 static enum err draw_page(PopplerPage *page, struct drawn *out)

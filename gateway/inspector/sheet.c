@@ -65,8 +65,7 @@ static bool has_glyph(cairo_t *cr, const char *at, size_t step)
     bool has;
 
     if (cairo_scaled_font_text_to_glyphs(cairo_get_scaled_font(cr), 0, 0, at, (int)step,
-                                         &glyphs, &n, NULL, NULL,
-                                         NULL) != CAIRO_STATUS_SUCCESS)
+                                         &glyphs, &n, NULL, NULL, NULL) != CAIRO_STATUS_SUCCESS)
         return false;
     has = n > 0 && glyphs[0].index != 0;
     cairo_glyph_free(glyphs);
@@ -107,8 +106,8 @@ static enum err make_drawable(cairo_t *cr, const char *text, struct buf *out)
 
 /* --- lines -------------------------------------------------------------------------------- */
 
-/* How many bytes of `text` (which has no newline up to `len`) fit `width`: up to a space if there
- * is one, at least one character. */
+/* How many bytes of `text` (which has no newline up to `len`) fit `width`: up to a space if
+ * there is one, at least one character. */
 static size_t line_fit(cairo_t *cr, const char *text, size_t len, double width)
 {
     char line[LINE_BYTES_MAX];
@@ -283,7 +282,8 @@ static enum err show_rows(struct drawing *d)
 
 static cairo_status_t append(void *of, const unsigned char *data, unsigned len)
 {
-    return buf_append(of, data, len) == ERR_OK ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_WRITE_ERROR;
+    return buf_append(of, data, len) == ERR_OK ? CAIRO_STATUS_SUCCESS
+                                               : CAIRO_STATUS_WRITE_ERROR;
 }
 
 static enum err draw_into(json_t *sheet, uint32_t pages, struct buf *pdf, uint32_t *counted)

@@ -3,9 +3,9 @@
  *
  *     {"title","subtitle","made_at","foot","rows":[{"heading"} or {"label","value"}, ...]}
  *
- * A4, one column of labels and one of values; every value is drawn whole, over as many lines and
- * pages as it takes. A character that the font does not have is drawn as [U+4E2D]: nothing is
- * left out without being seen. The same sheet makes the same bytes. */
+ * A4, one column of labels and one of values; every value is drawn whole, over as many lines
+ * and pages as it takes. A character that the font does not have is drawn as [U+4E2D]: nothing
+ * is left out without being seen. The same sheet makes the same bytes. */
 #ifndef GATEWAY_INSPECTOR_SHEET_H
 #define GATEWAY_INSPECTOR_SHEET_H
 

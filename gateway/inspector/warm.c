@@ -12,15 +12,15 @@
 #include <poppler.h>
 #include <stdlib.h>
 
-static const char PAGE[] =
-    "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
-    "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
-    "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R"
-    "/Resources<</Font<</F 5 0 R/G 6 0 R>>>>>>endobj\n"
-    "4 0 obj<</Length 42>>stream\nBT/F 9 Tf 9 9 Td(a)Tj/G 9 Tf(b)Tj ET      \nendstream endobj\n"
-    "5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\n"
-    "6 0 obj<</Type/Font/Subtype/TrueType/BaseFont/Unknown>>endobj\n"
-    "trailer<</Root 1 0 R>>\n%%EOF\n";
+static const char PAGE[] = "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+                           "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+                           "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R"
+                           "/Resources<</Font<</F 5 0 R/G 6 0 R>>>>>>endobj\n"
+                           "4 0 obj<</Length 42>>stream\nBT/F 9 Tf 9 9 Td(a)Tj/G 9 Tf(b)Tj ET  "
+                           "    \nendstream endobj\n"
+                           "5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\n"
+                           "6 0 obj<</Type/Font/Subtype/TrueType/BaseFont/Unknown>>endobj\n"
+                           "trailer<</Root 1 0 R>>\n%%EOF\n";
 
 static void draw_page(void)
 {

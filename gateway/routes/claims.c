@@ -196,8 +196,8 @@ static enum err get_run(struct http_exchange *x, const struct principal *p)
 }
 const struct api_call CLAIM_GET = {get_run};
 
-/* The cursor of a list of work tells whether its urgent part is over: where an id has the number
- * of its version, 15 stands for that. */
+/* The cursor of a list of work tells whether its urgent part is over: where an id has the
+ * number of its version, 15 stands for that. */
 enum { CURSOR_BYTE = 6, CURSOR_ID = 0x70, CURSOR_BEHIND = 0xf0, CURSOR_REST = 0x0f };
 
 static void cursor_read(struct claim_query *q)

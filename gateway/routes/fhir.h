@@ -1,6 +1,6 @@
-/* The FHIR R4 facade: a medical report as a DocumentReference. What its rooms share (fhir.c: the
- * calls; fhir_document.c: the resource; fhir_outcome.c: what went wrong; fhir_metadata.c: what
- * there is). Not for others.
+/* The FHIR R4 facade: a medical report as a DocumentReference. What its rooms share (fhir.c:
+ * the calls; fhir_document.c: the resource; fhir_outcome.c: what went wrong; fhir_metadata.c:
+ * what there is). Not for others.
  *
  * No published profile covers the SR1: nothing is claimed beyond R4 itself. */
 #ifndef GATEWAY_ROUTES_FHIR_H
@@ -25,8 +25,8 @@ enum {
 /* --- fhir_document.c --- */
 struct fhir_document {
     struct report_facts facts;
-    struct buf bytes;         /* the attachment, a secret buffer */
-    struct buf resource;      /* what is kept of the rest, likewise */
+    struct buf bytes;    /* the attachment, a secret buffer */
+    struct buf resource; /* what is kept of the rest, likewise */
     char title[FILE_NAME_MAX + 1];
     char path[FHIR_PATH_MAX]; /* of what is wrong; "" for none */
 };

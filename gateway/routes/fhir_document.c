@@ -62,9 +62,9 @@ static enum err attachment_bytes(struct fhir_document *d, const json_t *attachme
     if (e == ERR_OK)
         e = buf_append(&d->bytes, bytes, len);
     sodium_memzero(bytes, chars / 4 * 3);
-    return e == ERR_INVALID ? wrong(d, "DocumentReference.content[0].attachment.data",
-                                    "this is not base64")
-                            : e;
+    return e == ERR_INVALID
+               ? wrong(d, "DocumentReference.content[0].attachment.data", "this is not base64")
+               : e;
 }
 
 static enum err attachment_read(struct fhir_document *d, const json_t *attachment)
@@ -132,8 +132,7 @@ static enum err identifier_read(struct fhir_document *d, const json_t *identifie
     const char *system = text_at(identifier, "system"), *value = text_at(identifier, "value");
     if (!*value)
         return wrong(d, "DocumentReference.subject.identifier.value", "missing");
-    if (strcmp(system, FHIR_NINO) == 0 &&
-        nino_clean(value, d->facts.patient.nino) != ERR_OK)
+    if (strcmp(system, FHIR_NINO) == 0 && nino_clean(value, d->facts.patient.nino) != ERR_OK)
         return wrong(d, "DocumentReference.subject.identifier.value",
                      "this is not a National Insurance number");
     if (strcmp(system, FHIR_NHS_NUMBER) == 0 && !good_nhs_number(value))
@@ -207,8 +206,7 @@ static enum err claim_read(struct fhir_document *d, const json_t *context)
 {
     const json_t *related = json_object_get(context, "related");
     for (size_t i = 0; i < json_array_size(related); i++) {
-        const json_t *identifier =
-            json_object_get(json_array_get(related, i), "identifier");
+        const json_t *identifier = json_object_get(json_array_get(related, i), "identifier");
         if (strcmp(text_at(identifier, "system"), FHIR_CLAIM) != 0)
             continue;
         d->facts.has_claim = true;

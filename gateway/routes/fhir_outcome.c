@@ -10,9 +10,9 @@ static const struct {
     int status;
     const char *code; /* of R4's issue types */
 } CODES[] = {
-    {400, "invalid"},   {401, "login"},        {403, "forbidden"}, {404, "not-found"},
-    {409, "conflict"},  {413, "too-long"},     {415, "not-supported"}, {422, "business-rule"},
-    {429, "throttled"}, {503, "transient"},    {507, "no-store"},
+    {400, "invalid"},   {401, "login"},     {403, "forbidden"},     {404, "not-found"},
+    {409, "conflict"},  {413, "too-long"},  {415, "not-supported"}, {422, "business-rule"},
+    {429, "throttled"}, {503, "transient"}, {507, "no-store"},
 };
 
 static const char *code_of(int status)
@@ -64,7 +64,8 @@ void fhir_reply(struct http_exchange *x, int status, json_t *resource)
     http_reply_bytes(x, status, FHIR_JSON, text, len);
 }
 
-static void trouble_reply(struct http_exchange *x, const struct api_trouble *t, const char *path)
+static void trouble_reply(struct http_exchange *x, const struct api_trouble *t,
+                          const char *path)
 {
     if (t->status == 503)
         http_reply_header(x, "Retry-After", "5");

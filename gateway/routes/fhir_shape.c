@@ -288,7 +288,8 @@ static enum err check_known(json_t *object, const struct fhir_element *inside)
 {
     const char *name;
     json_t *value;
-    json_object_foreach (object, name, value) {
+    json_object_foreach(object, name, value)
+    {
         if (!element_find(inside, name))
             return err_set(ERR_INVALID, "an element that is not taken here");
     }

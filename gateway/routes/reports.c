@@ -55,8 +55,7 @@ static enum err document_read(struct reporting *r)
     AUTO_FREE struct report_form *form = calloc(1, sizeof(*form));
     if (!form)
         return err_set(ERR_NOMEM, "a report");
-    enum err e =
-        report_form_parse(r->document.data, r->document.len, clock_now(), form);
+    enum err e = report_form_parse(r->document.data, r->document.len, clock_now(), form);
     memcpy(r->facts.form, form->form, sizeof(form->form));
     r->facts.patient = form->patient;
     r->facts.has_claim = form->has_claim;

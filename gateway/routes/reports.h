@@ -1,5 +1,5 @@
-/* POST /v1/medical-reports: what its two ways share (reports.c: a form as JSON; reports_file.c: a
- * PDF in multipart/form-data with who the patient is). Not for others. */
+/* POST /v1/medical-reports: what its two ways share (reports.c: a form as JSON; reports_file.c:
+ * a PDF in multipart/form-data with who the patient is). Not for others. */
 #ifndef GATEWAY_ROUTES_REPORTS_H
 #define GATEWAY_ROUTES_REPORTS_H
 

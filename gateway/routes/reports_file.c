@@ -55,10 +55,8 @@ static const struct {
     enum err (*set)(struct report_facts *f, const char *value);
     bool required;
 } FIELDS[] = {
-    {"form", form_set, false},
-    {"patient_name", name_set, true},
-    {"date_of_birth", born_set, true},
-    {"nino", nino_set, false},
+    {"form", form_set, false},         {"patient_name", name_set, true},
+    {"date_of_birth", born_set, true}, {"nino", nino_set, false},
     {"claim", claim_set, false},
 };
 
@@ -124,7 +122,8 @@ static enum err part_begin(void *ctx, const struct multipart_part *part, enum mu
     struct reporting *r = ctx;
     bool is_file = strcmp(part->name, "file") == 0;
     if (!is_file && part->filename)
-        return refuse_because(REFUSAL_INVALID_REQUEST, "the file is sent in a field called file");
+        return refuse_because(REFUSAL_INVALID_REQUEST,
+                              "the file is sent in a field called file");
     *as = is_file ? MULTIPART_FILE : MULTIPART_FIELD;
     return is_file ? file_open(r, part) : ERR_OK;
 }

@@ -13,13 +13,16 @@
 
 static const char WHOLE[] =
     "{\"form\":\"ds1500\",\"patient\":{\"name\":\"Zoë Invented\",\"address\":\"1 High Street\\n"
-    "Leeds\",\"postcode\":\"LS1 1AA\",\"date_of_birth\":\"1950-02-28\",\"nino\":\"ab 12 34 56 c\"},"
+    "Leeds\",\"postcode\":\"LS1 1AA\",\"date_of_birth\":\"1950-02-28\",\"nino\":\"ab 12 34 56 "
+    "c\"},"
     "\"diagnosis\":\"An illness\",\"date_of_diagnosis\":\"2025-12-01\",\"date_criteria_met\":"
     "\"2026-02-28\",\"other_diagnoses\":\"Another\",\"patient_aware_of_diagnosis\":true,"
-    "\"patient_aware_of_prognosis\":false,\"representative\":{\"name\":\"Rae Invented\",\"address\":"
+    "\"patient_aware_of_prognosis\":false,\"representative\":{\"name\":\"Rae "
+    "Invented\",\"address\":"
     "\"2 High Street\"},\"clinical_features\":\"Features\",\"treatment\":\"Treatment\","
     "\"declaration\":{\"role\":\"general_practitioner\",\"gmc_number\":\"1234567\",\"name\":"
-    "\"Dr Gray\",\"address\":\"3 High Street\",\"postcode\":\"LS1 1AB\",\"phone\":\"0113 496 0000\"}}";
+    "\"Dr Gray\",\"address\":\"3 High Street\",\"postcode\":\"LS1 1AB\",\"phone\":\"0113 496 "
+    "0000\"}}";
 
 static json_t *whole(void)
 {
@@ -146,13 +149,26 @@ END_TEST
 
 START_TEST(what_is_asked_for_is_asked_for)
 {
-    static const char *const REQUIRED[] = {
-        "patient", "patient.name", "patient.address", "patient.postcode",
-        "patient.date_of_birth", "diagnosis", "date_of_diagnosis", "date_criteria_met",
-        "patient_aware_of_diagnosis", "patient_aware_of_prognosis", "clinical_features",
-        "treatment", "declaration", "declaration.role", "declaration.name",
-        "declaration.address", "declaration.postcode", "declaration.phone",
-        "declaration.gmc_number", "representative.name"};
+    static const char *const REQUIRED[] = {"patient",
+                                           "patient.name",
+                                           "patient.address",
+                                           "patient.postcode",
+                                           "patient.date_of_birth",
+                                           "diagnosis",
+                                           "date_of_diagnosis",
+                                           "date_criteria_met",
+                                           "patient_aware_of_diagnosis",
+                                           "patient_aware_of_prognosis",
+                                           "clinical_features",
+                                           "treatment",
+                                           "declaration",
+                                           "declaration.role",
+                                           "declaration.name",
+                                           "declaration.address",
+                                           "declaration.postcode",
+                                           "declaration.phone",
+                                           "declaration.gmc_number",
+                                           "representative.name"};
     static const char *const OPTIONAL[] = {"form", "patient.nino", "other_diagnoses",
                                            "representative", "representative.address"};
     for (size_t i = 0; i < sizeof(REQUIRED) / sizeof(REQUIRED[0]); i++) {
@@ -195,7 +211,8 @@ START_TEST(dates_are_in_order_and_not_in_the_future)
                              NOW + INT64_C(23) * 3600 * 1000000, &f),
                      ERR_OK);
     ck_assert_int_ne(with_at("date_criteria_met", json_string("2026-03-02"),
-                             NOW + INT64_C(22) * 3600 * 1000000 + INT64_C(54) * 60 * 1000000, &f),
+                             NOW + INT64_C(22) * 3600 * 1000000 + INT64_C(54) * 60 * 1000000,
+                             &f),
                      ERR_OK);
 }
 END_TEST
@@ -203,11 +220,11 @@ END_TEST
 START_TEST(numbers_have_their_shapes)
 {
     static const char *const NINOS[] = {"AB123456D", "jg 12 34 56 a", "ZY987654B"};
-    static const char *const NOT_NINOS[] = {
-        "QQ123456C", "BG123456A", "GB123456A", "KN123456A", "NK123456A", "NT123456A",
-        "TN123456A", "ZZ123456A", "DA123456A", "AD123456A", "FA123456A", "IA123456A",
-        "UA123456A", "VA123456A", "AO123456A", "AB123456E", "AB12345C",  "AB1234567C",
-        "AB12345XC"};
+    static const char *const NOT_NINOS[] = {"QQ123456C", "BG123456A",  "GB123456A", "KN123456A",
+                                            "NK123456A", "NT123456A",  "TN123456A", "ZZ123456A",
+                                            "DA123456A", "AD123456A",  "FA123456A", "IA123456A",
+                                            "UA123456A", "VA123456A",  "AO123456A", "AB123456E",
+                                            "AB12345C",  "AB1234567C", "AB12345XC"};
     for (size_t i = 0; i < sizeof(NINOS) / sizeof(NINOS[0]); i++)
         good("patient.nino", json_string(NINOS[i]));
     for (size_t i = 0; i < sizeof(NOT_NINOS) / sizeof(NOT_NINOS[0]); i++)
@@ -261,7 +278,8 @@ START_TEST(who_signs_brings_the_number_of_their_register)
         "{\"role\":\"specialist_nurse\",\"nmc_pin\":\"12A345B\"}",
         "{\"role\":\"specialist_nurse\",\"other_role\":\"Nurse\"}",
         "{\"role\":\"general_practitioner\"}",
-        "{\"role\":\"general_practitioner\",\"gmc_number\":\"7654321\",\"nmc_pin\":\"12A3456B\"}",
+        "{\"role\":\"general_practitioner\",\"gmc_number\":\"7654321\",\"nmc_pin\":"
+        "\"12A3456B\"}",
         "{\"role\":\"gmc_registered_consultant\"}",
         "{\"role\":\"General Practitioner\",\"gmc_number\":\"7654321\"}",
         "{\"role\":\"receptionist\"}",

@@ -17,7 +17,9 @@ START_TEST(surnames)
     is("ADA LOVELACE", "lovelace");
     is("  Ada \t Lovelace ", "lovelace");
     is("Lovelace", "lovelace");
-    is("Siobh\xc3\xa1n O\xe2\x80\x99" "Brien", "obrien");
+    is("Siobh\xc3\xa1n O\xe2\x80\x99"
+       "Brien",
+       "obrien");
     is("Siobhan O'Brien", "obrien");
     is("Siobhan O Brien", "obrien");
     is("Siobhan O' Brien", "obrien");
@@ -27,14 +29,21 @@ START_TEST(surnames)
     is("Ann Smith-Jones", "jones");
     is("Ann Smith Jones", "jones");
     is("Ann Smith\xe2\x80\x93Jones", "jones");
-    is("Jos\xc3\xa9 Garc\xc3\xad" "a", "garcia");
-    is("Jose Garci\xcc\x81" "a", "garcia"); /* the accent as a mark of its own */
+    is("Jos\xc3\xa9 Garc\xc3\xad"
+       "a",
+       "garcia");
+    is("Jose Garci\xcc\x81"
+       "a",
+       "garcia"); /* the accent as a mark of its own */
     is("J\xc3\xbcrgen Gro\xc3\x9f", "gross");
-    is("\xc5\x81ukasz \xc5\x81\xc3\xb3" "d\xc5\xba", "lodz");
+    is("\xc5\x81ukasz \xc5\x81\xc3\xb3"
+       "d\xc5\xba",
+       "lodz");
     is("Bj\xc3\xb8rn \xc3\x86sir", "aesir");
     is("Ken Griffey Jr.", "griffey");
     is("Ken Griffey, Jr", "griffey");
-    is("\xce\x91\xce\xbd\xce\xbd\xce\xb1 \xce\x9d\xce\xaf\xce\xba\xce\xb7", "\xce\x9d\xce\xaf\xce\xba\xce\xb7");
+    is("\xce\x91\xce\xbd\xce\xbd\xce\xb1 \xce\x9d\xce\xaf\xce\xba\xce\xb7",
+       "\xce\x9d\xce\xaf\xce\xba\xce\xb7");
     is("", "");
     is(" - ' ", "");
     is("Jr", "jr"); /* somebody's name all the same */

@@ -88,15 +88,21 @@ START_TEST(values_are_read_out_again)
     struct buf pdf;
     uint32_t pages = 0;
 
-    add(sheet, "Name", "Zo\xc3\xab O\xe2\x80\x99" "Invented-\xc5\x81\xc3\xb3" "d\xc5\xba");
+    add(sheet, "Name",
+        "Zo\xc3\xab O\xe2\x80\x99"
+        "Invented-\xc5\x81\xc3\xb3"
+        "d\xc5\xba");
     add(sheet, "Address", "1 High Street\nLower Village\nLS1 1AA");
     add(sheet, "Signs", "<b>&amp; (\\) % \xe2\x82\xac \xc2\xa3 \xc2\xbd");
     add(sheet, "Greek", "\xce\x91\xce\xb8\xce\xae\xce\xbd\xce\xb1");
-    add(sheet, "Foreign", "a\xe4\xb8\xad" "b");
+    add(sheet, "Foreign",
+        "a\xe4\xb8\xad"
+        "b");
     ck_assert_int_eq(draw(sheet, &pdf, &pages), ERR_OK);
     ck_assert_uint_eq(pages, 1);
     read_out(&pdf, text);
-    has_once(text, "Zo\xc3\xabO\xe2\x80\x99Invented-\xc5\x81\xc3\xb3" "d\xc5\xba");
+    has_once(text, "Zo\xc3\xabO\xe2\x80\x99Invented-\xc5\x81\xc3\xb3"
+                   "d\xc5\xba");
     has_once(text, "1HighStreetLowerVillageLS11AA");
     has_once(text, "<b>&amp;(\\)%\xe2\x82\xac\xc2\xa3\xc2\xbd");
     has_once(text, "\xce\x91\xce\xb8\xce\xae\xce\xbd\xce\xb1");
