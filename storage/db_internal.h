@@ -9,7 +9,7 @@
 
 /* Distinct statements kept prepared by a connection; a power of two. One more than fits is
  * prepared for its one use. */
-enum { STATEMENT_SLOTS = 256, STATEMENTS_KEPT_MAX = 128 };
+enum { STATEMENT_SLOTS = 512, STATEMENTS_KEPT_MAX = 256 };
 
 struct statement_slot {
     uint64_t hash; /* of the SQL text */

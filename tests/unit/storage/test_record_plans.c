@@ -4,8 +4,10 @@
 
 #include "storage/db_internal.h"
 #include "storage/ledger_internal.h"
+#include "storage/record_keeping.h"
 #include "storage/record_people.h"
 #include "storage/record_recordings.h"
+#include "storage/record_retention.h"
 
 static size_t n;
 static struct claim_record claims[2];
@@ -199,6 +201,23 @@ static void use_the_look_ups_of_the_log(const struct uuid *id)
     erase_orders_clear(&orders);
 }
 
+/* What a tick, a view and a change of a claim ask. */
+static void use_the_keeping(const struct uuid *claim, const struct uuid *artefact)
+{
+    struct restriction_record r;
+    struct disposal_record d[2];
+    struct hold_record h;
+    int64_t ended;
+    size_t n;
+
+    fails(ERR_NOT_FOUND, restriction_find(db, artefact, &r));
+    fails(ERR_NOT_FOUND, hold_find(db, artefact, &h));
+    fails(ERR_NOT_FOUND, disposal_find(db, artefact, d));
+    ok(disposal_list_due(db, 1, d, 2, &n));
+    ok(interest_set(db, claim, 1));
+    ok(interest_find(db, claim, &ended));
+}
+
 /* A step of a plan that costs more the more rows there are. The open sessions' own index holds
  * the open ones only, and what is due for inspection is few. */
 static bool is_costly(const char *step)
@@ -242,6 +261,7 @@ START_TEST(no_statement_walks_a_table_or_sorts_aside)
     use_the_inspections(&artefact);
     use_the_recordings(&claim, &artefact);
     use_the_look_ups_of_the_log(&claim);
+    use_the_keeping(&claim, &artefact);
     for (size_t i = 0; i < STATEMENT_SLOTS; i++) {
         if (db->slots[i].handle && !strstr(sqlite3_sql(db->slots[i].handle), "sqlite_schema")) {
             check_plan(sqlite3_sql(db->slots[i].handle));
