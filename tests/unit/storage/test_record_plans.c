@@ -208,12 +208,12 @@ static void use_the_keeping(const struct uuid *claim, const struct uuid *artefac
     struct disposal_record d[2];
     struct hold_record h;
     int64_t ended;
-    size_t n;
+    size_t found;
 
     fails(ERR_NOT_FOUND, restriction_find(db, artefact, &r));
     fails(ERR_NOT_FOUND, hold_find(db, artefact, &h));
     fails(ERR_NOT_FOUND, disposal_find(db, artefact, d));
-    ok(disposal_list_due(db, 1, d, 2, &n));
+    ok(disposal_list_due(db, 1, d, 2, &found));
     ok(interest_set(db, claim, 1));
     ok(interest_find(db, claim, &ended));
 }
