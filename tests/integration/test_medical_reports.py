@@ -5,6 +5,7 @@ and never seen by whom the harm rule keeps them from."""
 import base64
 import hashlib
 import json
+import time
 import unittest
 import uuid
 
@@ -382,6 +383,38 @@ class Reports(GatewayTest):
         self.assertIn(b"medical_reports", found)
         for word in (report["patient"]["nino"], "Unheardof", "unheardof", "1931-12-13"):
             self.assertNotIn(word.encode(), found)
+
+
+class TwoPlanes(GatewayTest):
+    """A plane that only takes in can neither read nor match; the full one does on the same store."""
+
+    @classmethod
+    def configure(cls, gw):
+        gw.setting("policy.intake_only", True)
+
+    def test_matched_by_the_full_gateway(self):
+        doctor = self.gw.token("health_professional", "dr-gray")
+        reports_sent, claims = [reports.form(), reports.form()], []
+        body = {**self.gw.claim_body(), "claimant": reports.claimant(reports_sent[0])}
+        claims.append(self.expect(self.gw.post("/v1/claims", self.gw.system, body), 201).json["id"])
+        artefacts = []
+        for report in reports_sent:
+            answer = self.gw.request("POST", "/v1/medical-reports", doctor, json.dumps(report).encode(),
+                                     {"Content-Type": "application/json"})
+            self.assertIs(self.expect(answer, 201).json["linked"], False)
+            artefacts.append(answer.json["artefact"]["id"])
+        self.gw.stop()
+        self.gw.setting("policy.intake_only", False).start()
+        deadline = time.monotonic() + 60
+        while True:  # its tick looks for what nobody has looked for
+            waiting = self.expect(self.gw.get("/v1/unlinked", self.gw.manager), 200).json["reports"]
+            if len(waiting) < 2 or time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        row, = waiting
+        self.assertEqual((row["id"], row["patient"]["nino"]),
+                         (artefacts[1], reports_sent[1]["patient"]["nino"]))
+        self.assertEqual([a["id"] for a in self.gw.list_all(claims[0], self.gw.manager)], artefacts[:1])
 
 
 if __name__ == "__main__":
