@@ -175,7 +175,7 @@ static enum err opt_out_meets(struct choice_act *act, struct commit_tx *tx,
     bool meets = recording_next(state, RECORDING_OPT_OUT, RECORDING_REFUSED, &next);
     if (meets && next != state)
         TRY(restrict_one(act, tx, a, recording_status(next)));
-    if (meets || a->status == ARTEFACT_RESTRICTED)
+    if (meets)
         TRY(copies_request(tx, act->p, act->role, a, act->event->event_id));
     return is_against(act->event, a) ? incident_raise(tx, act->p, act->role, a, act->event)
                                      : ERR_OK;
@@ -355,6 +355,20 @@ static enum err decide_log(struct commit_tx *tx, const struct decide_act *act, e
     return entry_append_linked(tx, entry, after, &ref);
 }
 
+/* The decision is about the notice; that a file is clean is nobody's to decide. */
+static enum err inspected_check(const struct decide_act *act, struct db *db)
+{
+    struct inspection_record newest;
+    if (!act->ev->config.inspection)
+        return ERR_OK;
+    enum err found = inspection_find(db, &act->id, &newest);
+    if (found != ERR_OK && found != ERR_NOT_FOUND)
+        return found;
+    bool clean =
+        found == ERR_OK && strcmp(newest.outcome, inspect_outcome_name(INSPECT_CLEAN)) == 0;
+    return clean ? ERR_OK : refuse_because(REFUSAL_CONFLICT, "it was not inspected yet");
+}
+
 static enum err decide_apply(struct commit_tx *tx, void *ctx)
 {
     struct decide_act *act = ctx;
@@ -369,6 +383,7 @@ static enum err decide_apply(struct commit_tx *tx, void *ctx)
     if (!choice_decides(act->ev, a) || a->status != ARTEFACT_QUARANTINED ||
         strcmp(a->status_reason, STATUS_REASON_NOT_INSPECTED) == 0)
         return refuse_because(REFUSAL_CONFLICT, "it does not wait for a decision");
+    TRY(inspected_check(act, db));
     TRY(choice_judge(db, &a->assessment, a->recording_started_at, a->recording_stopped_at,
                      &verdict));
     if (!recording_next(RECORDING_IN_QUARANTINE, RECORDING_DECIDE, verdict, &next))

@@ -29,19 +29,22 @@ static bool is_recording(const struct rescan_parts *parts, const struct artefact
     return !kind || kind->recording;
 }
 
-/* What was sent as a recording may have been opted out of, or never been announced. */
+/* What was sent as a recording may have been opted out of, or never been announced. One that is
+ * available already stays so: a records owner may have decided about it. */
 static enum err choice_again(struct db *db, const struct artefact_record *a,
                              enum artefact_status *status, char *reason)
 {
     enum recording_verdict verdict;
+    enum recording_state next;
     TRY(choice_judge(db, &a->assessment, a->recording_started_at, a->recording_stopped_at,
                      &verdict));
-    if (verdict == RECORDING_ALLOWED)
+    if (!recording_next(recording_state_of(a->status), RECORDING_CLEAR, verdict, &next) ||
+        next == RECORDING_AVAILABLE)
         return ERR_OK;
-    bool refused = verdict == RECORDING_REFUSED;
-    *status = refused ? ARTEFACT_RESTRICTED : ARTEFACT_QUARANTINED;
+    *status = recording_status(next);
     (void)snprintf(reason, SHORT_TEXT_MAX + 1, "%s",
-                   refused ? STATUS_REASON_OPTED_OUT : STATUS_REASON_NO_NOTICE);
+                   next == RECORDING_RESTRICTED ? STATUS_REASON_OPTED_OUT
+                                                : STATUS_REASON_NO_NOTICE);
     return ERR_OK;
 }
 
