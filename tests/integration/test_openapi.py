@@ -291,6 +291,11 @@ class OpenApi(unittest.TestCase):
         call("PUT", f"/v1/claims/{claim}/lease", "claimant", "ada", lease)
         call("DELETE", f"/v1/claims/{claim}/lease", "case_manager", "casey")
         call("GET", "/v1/claims?ageing=true", "case_manager", "casey")
+        contacts = {"contacts": [{"subject": "ada", "channel": "email", "address": "ada@example.invalid"}]}
+        call("PUT", f"/v1/claims/{claim}/contacts", "claims_system", "registry", contacts)
+        call("GET", f"/v1/claims/{claim}/contacts", "claims_system", "registry")
+        call("PUT", f"/v1/claims/{claim}/contacts", "claimant", "ada", contacts)
+        call("GET", f"/v1/claims/{claim}/messages", "case_manager", "casey")
 
     def uploads(self, claim):
         words = f"?claim={claim}&kind=further_evidence&filename=a.pdf"
