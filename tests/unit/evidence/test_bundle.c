@@ -236,10 +236,36 @@ START_TEST(more_items_than_sessions)
 }
 END_TEST
 
+static void few_openings(struct world *w)
+{
+    w->keeper_config.opens_per_second = 4;
+}
+
+/* The keeper's limit makes a bundle slow, not broken. */
+START_TEST(a_keeper_that_has_enough_is_waited_for)
+{
+    struct made *m = calloc(1, sizeof(*m));
+    AUTO_CLEAR(buf_clear) struct buf out;
+    buf_init(&out, 1 << 20);
+    world_make(&m->w, few_openings);
+    m->morgan = manager();
+    m->claim = world_claim(&m->w, "ada");
+    for (size_t i = 0; i < 10; i++)
+        (void)world_new_letter(&m->w, "ada", &m->claim);
+    struct bundle *b = opened(m);
+    ok(read_all(b, 4096, &out));
+    ck_assert(ends_like_an_archive(&out));
+    bundle_free(b);
+    ck_assert_uint_ge(world_entries(&m->w, "read.opened", NULL), 10);
+    end(m);
+}
+END_TEST
+
 int main(void)
 {
     return SUITE_RUN("evidence/bundle", names_are_safe_and_stay_readable, long_names_are_cut,
                      pieces_of_any_size_make_one_archive,
                      wherever_it_is_restricted_no_archive_comes_of_it,
-                     a_persons_part_of_the_bundles, more_items_than_sessions);
+                     a_persons_part_of_the_bundles, more_items_than_sessions,
+                     a_keeper_that_has_enough_is_waited_for);
 }
