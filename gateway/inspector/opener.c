@@ -72,16 +72,11 @@ static enum opened write_opened(qpdf_data q, int out)
                                                                          : OPENED_TROUBLE;
 }
 
-static enum opened open_pdf(struct source *s, const char *password, int out)
+static enum opened open_by(const uint8_t *data, size_t len, const char *password, int out)
 {
-    const uint8_t *data;
-    size_t len;
-    qpdf_data q;
+    qpdf_data q = qpdf_init();
     enum opened said;
 
-    if (source_hold(s, PDF_HELD_MAX, &data, &len) != ERR_OK)
-        return OPENED_TROUBLE;
-    q = qpdf_init();
     qpdf_silence_errors(q);
     qpdf_set_suppress_warnings(q, QPDF_TRUE);
     if ((qpdf_read_memory(q, "artefact", (const char *)data, len, password) & QPDF_ERRORS) != 0)
@@ -89,6 +84,46 @@ static enum opened open_pdf(struct source *s, const char *password, int out)
     else
         said = write_opened(q, out);
     qpdf_cleanup(&q);
+    return said;
+}
+
+/* How older PDFs have the letters that English lacks: one byte each. false: it has others, or
+ * none. */
+static bool to_latin(const char *utf8, char out[PASSWORD_MAX + 1])
+{
+    bool any = false;
+
+    for (; *utf8 != '\0'; utf8++) {
+        uint8_t c = (uint8_t)*utf8;
+
+        if (c >= 0x80) {
+            uint8_t next = (uint8_t)utf8[1];
+
+            if ((c & 0xfe) != 0xc2 || (next & 0xc0) != 0x80)
+                return false;
+            c = (uint8_t)((c & 3) << 6 | (next & 0x3f));
+            any = true;
+            utf8++;
+        }
+        *out++ = (char)c;
+    }
+    *out = '\0';
+    return any;
+}
+
+static enum opened open_pdf(struct source *s, const char *password, int out)
+{
+    char latin[PASSWORD_MAX + 1];
+    const uint8_t *data;
+    size_t len;
+    enum opened said;
+
+    if (source_hold(s, PDF_HELD_MAX, &data, &len) != ERR_OK)
+        return OPENED_TROUBLE;
+    said = open_by(data, len, password, out);
+    if (said == OPENED_WRONG_PASSWORD && to_latin(password, latin))
+        said = open_by(data, len, latin, out);
+    sodium_memzero(latin, sizeof(latin));
     return said;
 }
 
