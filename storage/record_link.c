@@ -108,7 +108,7 @@ enum err link_history(struct db *db, const struct uuid *artefact, struct link_re
         " sealed_reason FROM artefact_links WHERE artefact = ?1 AND removal = 0"
         " UNION ALL SELECT artefact, claim, by_issuer, by_subject, created_at, removed_at,"
         " reason, sealed_reason FROM artefact_links WHERE artefact = ?1 AND removal > 0"
-        " ORDER BY 5, 6 LIMIT ?2"));
+        " LIMIT ?2"));
     bind_uuid(&s, artefact);
     return record_page(&s, read_link, out, sizeof(*out), max, n);
 }

@@ -117,7 +117,7 @@ struct link_record {
 /* Every artefact has one for the claim it was sent to. Nothing is overwritten: a removed link stays as a row. */
 MUST_USE enum err link_insert(struct db *db, const struct link_record *l); /* ERR_EXISTS if one stands, ERR_TOO_LARGE beyond LINKS_MAX */
 MUST_USE enum err link_remove(struct db *db, const struct uuid *artefact, const struct uuid *claim, int64_t at);
-/* Every one there ever was, in the order they were made; *n is at most `max`. */
+/* Every one there ever was, those that stand first; *n is at most `max`. */
 MUST_USE enum err link_history(struct db *db, const struct uuid *artefact, struct link_record *out, size_t max, size_t *n);
 MUST_USE enum err link_list(struct db *db, const struct uuid *artefact, struct link_record out[LINKS_MAX], size_t *n); /* standing ones */
 

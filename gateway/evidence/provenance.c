@@ -22,6 +22,14 @@ static bool may_read(struct db *db, const struct principal *p, const struct uuid
 
 /* --- links -------------------------------------------------------------------------------- */
 
+static int by_time(const void *a, const void *b)
+{
+    const struct link_record *one = a, *other = b;
+    if (one->created_at != other->created_at)
+        return one->created_at < other->created_at ? -1 : 1;
+    return (one->removed_at > other->removed_at) - (one->removed_at < other->removed_at);
+}
+
 static enum err links_fill(struct db *db, const struct principal *p, const struct uuid *id,
                            struct provenance *out)
 {
@@ -31,6 +39,7 @@ static enum err links_fill(struct db *db, const struct principal *p, const struc
         return err_set(ERR_NOMEM, "provenance");
     TRY(link_history(db, id, rows, PROVENANCE_LINKS_MAX + 1, &n));
     out->more = n > PROVENANCE_LINKS_MAX;
+    qsort(rows, n, sizeof(*rows), by_time);
     for (size_t i = 0; i < n && i < PROVENANCE_LINKS_MAX; i++) {
         if (!may_read(db, p, &rows[i].claim))
             continue;

@@ -66,6 +66,8 @@ static void use_the_rest_of_the_lists(const struct uuid *claim, const struct uui
     ok(assigned_list(db, claim, assigned, &n));
     ok(assigned_replace(db, claim, NULL, 0));
     ok(link_list(db, artefact, links, &n));
+    ok(link_history(db, artefact, links, LINKS_MAX, &n));
+    ok(artefact_list_bytes(db, (const uint8_t[32]){0}, artefacts, 2, &n));
     ok(link_remove(db, artefact, claim, 1));
     ok(artefact_list_assessment(db, claim, claim, artefacts, 2, &n));
     ok(artefact_each(db, &nil, artefacts, 2, &n));
