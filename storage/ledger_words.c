@@ -9,8 +9,8 @@
 #include <string.h>
 
 /* Members that people write. */
-static const char *const WORDS[] = {"reason",   "reviewer",    "what", "note",
-                                    "filename", "description", "name", "words"};
+static const char *const WORDS[] = {"reason",      "reviewer", "what",  "note",   "filename",
+                                    "description", "name",     "words", "outcome"};
 /* Actions whose reasons are the gateway's own, by how they begin or end. */
 static const char *const CODED_BEGIN[] = {"upload.", "refusals.", "recording.", "inspection."};
 static const char *const CODED_END[] = {".refused", ".denied"};

@@ -3,6 +3,7 @@
 #include "storage/record_recordings.h"
 
 #include "storage/record.h"
+#include "storage/sealed.h"
 
 #define RETRIEVAL                                                                              \
     "SELECT s.id, s.artefact, s.actor_issuer, s.actor_subject, s.purpose, s.opened_at,"        \
@@ -89,12 +90,16 @@ enum err deletion_confirm(struct db *db, const struct uuid *session, int64_t at)
 
 /* --- incidents ---------------------------------------------------------------------------- */
 
+#define COLUMN_OUTCOME "incidents.outcome"
+
 enum err incident_insert(struct db *db, const struct incident_record *r)
 {
     AUTO_CLEAR(statement_end) struct statement s;
+    struct sealed_row row;
 
     TRY(statement_begin(&s, db,
                         "INSERT INTO incidents VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+    sealed_row_uuid(&row, &r->id);
     bind_uuid(&s, &r->id);
     bind_text(&s, r->kind);
     bind_uuid(&s, &r->claim);
@@ -105,15 +110,17 @@ enum err incident_insert(struct db *db, const struct incident_record *r)
     bind_u64(&s, r->ledger_index);
     bind_int(&s, r->reviewed_at);
     bind_person(&s, &r->reviewer);
-    bind_text(&s, r->outcome);
+    bind_sealed(&s, COLUMN_OUTCOME, &row, r->outcome);
     return statement_run(&s);
 }
 
 static void read_incident(struct statement *s, void *record)
 {
     struct incident_record *r = record;
+    struct sealed_row row;
 
     read_uuid(s, &r->id);
+    sealed_row_uuid(&row, &r->id);
     read_text(s, r->kind, sizeof(r->kind));
     read_uuid(s, &r->claim);
     read_uuid(s, &r->assessment);
@@ -123,7 +130,7 @@ static void read_incident(struct statement *s, void *record)
     r->ledger_index = read_u64(s);
     r->reviewed_at = read_int(s);
     read_person(s, &r->reviewer);
-    read_text(s, r->outcome, sizeof(r->outcome));
+    read_sealed(s, COLUMN_OUTCOME, &row, r->outcome, sizeof(r->outcome));
 }
 
 enum err incident_find(struct db *db, const struct uuid *id, struct incident_record *out)
@@ -161,13 +168,15 @@ enum err incident_list_assessment(struct db *db, const struct uuid *assessment,
 enum err incident_review(struct db *db, const struct incident_record *r)
 {
     AUTO_CLEAR(statement_end) struct statement s;
+    struct sealed_row row;
 
     TRY(statement_begin(&s, db,
                         "UPDATE incidents SET reviewed_at = ?, reviewer_issuer = ?,"
                         " reviewer_subject = ?, outcome = ? WHERE id = ? AND reviewed_at = 0"));
+    sealed_row_uuid(&row, &r->id);
     bind_int(&s, r->reviewed_at);
     bind_person(&s, &r->reviewer);
-    bind_text(&s, r->outcome);
+    bind_sealed(&s, COLUMN_OUTCOME, &row, r->outcome);
     bind_uuid(&s, &r->id);
     return record_change(&s);
 }

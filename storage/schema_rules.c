@@ -38,7 +38,7 @@ const char *const SCHEMA_PEOPLE[] = {
     "  reviewed_at      INTEGER NOT NULL,"
     "  reviewer_issuer  TEXT NOT NULL,"
     "  reviewer_subject TEXT NOT NULL,"
-    "  outcome          TEXT NOT NULL"
+    "  outcome          BLOB" /* sealed */
     ") STRICT, WITHOUT ROWID",
     "CREATE INDEX incidents_open ON incidents(id) WHERE reviewed_at = 0",
     "CREATE INDEX incidents_by_assessment ON incidents(assessment, id)",

@@ -26,7 +26,7 @@ struct counted {
     const char *table, *column;
 };
 
-enum { SEALED_PARTS_COUNT = 13, SEALED_COUNTED_COUNT = 5 };
+enum { SEALED_PARTS_COUNT = 14, SEALED_COUNTED_COUNT = 5 };
 extern const struct part SEALED_PARTS[SEALED_PARTS_COUNT];
 extern const struct counted SEALED_COUNTED[SEALED_COUNTED_COUNT];
 

@@ -216,6 +216,14 @@ class SealedFields(GatewayTest):
             "reason": secret("lease.reason", "Speaking with Quillon's sister"),
             "until": fixture.now(600)}), 200)
 
+    def contacted(self):
+        body = {"contacts": [{"subject": SUBJECT, "channel": "email",
+                              "address": self.secret("contact.address", "quillon.ravenscroft@example.org")}]}
+        path = f"/v1/claims/{self.claim}/contacts"
+        self.expect(self.gw.request("PUT", path, self.gw.system, body), 200)
+        self.assertIn(self.secret.all["contact.address"],
+                      self.expect(self.gw.get(path, self.gw.system), 200).body.decode())
+
     def report(self):
         secret = self.secret
         self.expect(self.gw.post("/v1/medical-reports", None, {
@@ -270,6 +278,7 @@ class SealedFields(GatewayTest):
         self.kept(artefact)
         self.harmful()
         self.asked()
+        self.contacted()
         self.report()
         self.ordered(artefact)
         self.assertGreater(len(self.secret.all), 35)
