@@ -2,8 +2,8 @@
  *
  * Invariants: an erased entry is no evidence against its record; the status of an artefact is
  * the one of its upload entry, changed by what the log says happened to it since, and by
- * nothing else. Pages are read in snapshots of their own, so a record and its entries are
- * always of one moment. */
+ * nothing else; whether it is under the harm rule likewise. Pages are read in snapshots of
+ * their own, so a record and its entries are always of one moment. */
 #include "gateway/cmd_log.h"
 
 #include "gateway/base/encode.h"
@@ -63,30 +63,49 @@ static enum err entry_find(struct log_check *c, struct db *db, uint64_t index,
 
 /* --- artefacts -----------------------------------------------------------------------------
  */
-/* What an entry makes of an artefact's status; "" when it leaves it. */
-static void status_follow(const json_t *details, char status[SHORT_TEXT_MAX + 1])
+struct derived {                     /* from the entries of an artefact */
+    char status[SHORT_TEXT_MAX + 1]; /* "": none told of it */
+    enum { HARM_UNTOLD, HARM_HIDDEN, HARM_SHOWN } harm;
+};
+
+static void harm_follow(const json_t *details, const char *action, struct derived *d)
+{
+    bool harmful = json_is_true(json_object_get(details, "harmful"));
+
+    if (strcmp(action, "harm.released") == 0)
+        d->harm = HARM_SHOWN;
+    else if (strcmp(action, "harm.revoked") == 0 ||
+             (harmful && strcmp(action, "upload.committed") == 0))
+        d->harm = HARM_HIDDEN;
+    else if (strcmp(action, "upload.committed") == 0)
+        d->harm = HARM_SHOWN;
+}
+
+/* What an entry makes of an artefact. */
+static void entry_follow(const json_t *details, struct derived *d)
 {
     const char *action = json_string_value(json_object_get(details, "action"));
     const char *to = json_string_value(json_object_get(details, "status"));
 
     if (!action)
         return;
+    harm_follow(details, action, d);
     if (strcmp(action, "recording.restricted") == 0)
         to = artefact_status_name(ARTEFACT_RESTRICTED);
     else if (strncmp(action, "read.", 5) == 0 || strcmp(action, "artefact.exported") == 0)
         to = NULL; /* they say what it was */
     if (to)
-        (void)snprintf(status, SHORT_TEXT_MAX + 1, "%s", to);
+        (void)snprintf(d->status, sizeof(d->status), "%s", to);
 }
 
 /* All entries of an artefact, folded. */
-static enum err status_derive(struct db *db, const struct uuid *artefact, uint64_t from,
-                              char status[SHORT_TEXT_MAX + 1])
+static enum err derive(struct db *db, const struct uuid *artefact, uint64_t from,
+                       struct derived *out)
 {
     const struct ledger_filter f = {.artefact = artefact};
     uint64_t after = from == 0 ? UINT64_MAX : from - 1;
 
-    status[0] = '\0';
+    *out = (struct derived){.harm = HARM_UNTOLD};
     for (;;) {
         struct ledger_entry entries[ENTRIES];
         size_t n = 0;
@@ -95,7 +114,7 @@ static enum err status_derive(struct db *db, const struct uuid *artefact, uint64
             AUTO(json_free) json_t *details = NULL;
             if (entries[i].details &&
                 json_parse(entries[i].details, strlen(entries[i].details), &details) == ERR_OK)
-                status_follow(details, status);
+                entry_follow(details, out);
             after = entries[i].index;
             ledger_entry_clear(&entries[i]);
         }
@@ -110,17 +129,26 @@ static bool claim_fits(const json_t *details, const struct artefact_record *a)
     return !json_object_get(details, "claim") || says_id(details, "claim", &a->claim);
 }
 
-/* Its upload's entry was erased: no evidence against it, but what was logged since is. */
-static enum err erased_check(struct log_check *c, struct db *db, const struct artefact_record *a,
-                             const char *id)
+static void harm_check(struct log_check *c, const struct artefact_record *a, const char *id,
+                       const struct derived *d)
 {
-    char status[SHORT_TEXT_MAX + 1];
+    if (d->harm != HARM_UNTOLD && (d->harm == HARM_HIDDEN) != a->harmful)
+        finding(c, "record", a->ledger_index, "artefact %s is %s the harm rule, not by the log",
+                id, a->harmful ? "under" : "not under");
+}
 
-    TRY(status_derive(db, &a->id, a->ledger_index, status));
-    if ((status[0] || a->status == ARTEFACT_DISPOSED) &&
-        strcmp(status, artefact_status_name(a->status)) != 0)
+/* Its upload's entry was erased: no evidence against it, but what was logged since is. */
+static enum err erased_check(struct log_check *c, struct db *db,
+                             const struct artefact_record *a, const char *id)
+{
+    struct derived d;
+
+    TRY(derive(db, &a->id, a->ledger_index, &d));
+    if ((d.status[0] || a->status == ARTEFACT_DISPOSED) &&
+        strcmp(d.status, artefact_status_name(a->status)) != 0)
         finding(c, "status", a->ledger_index, "artefact %s is %s; by the log it is %s", id,
-                artefact_status_name(a->status), status[0] ? status : "not");
+                artefact_status_name(a->status), d.status[0] ? d.status : "not");
+    harm_check(c, a, id, &d);
     return ERR_OK;
 }
 
@@ -128,7 +156,8 @@ static enum err artefact_check(struct log_check *c, struct db *db,
                                const struct artefact_record *a)
 {
     AUTO(json_free) json_t *details = NULL;
-    char id[UUID_TEXT_SIZE], hex[HEX_SIZE(32)], status[SHORT_TEXT_MAX + 1];
+    char id[UUID_TEXT_SIZE], hex[HEX_SIZE(32)];
+    struct derived d;
 
     uuid_format(&a->id, id);
     TRY(entry_find(c, db, a->ledger_index, id, &details));
@@ -142,10 +171,11 @@ static enum err artefact_check(struct log_check *c, struct db *db,
         (uint64_t)json_integer_value(json_object_get(details, "size")) != a->size)
         finding(c, "record", a->ledger_index,
                 "artefact %s has another digest or size than was logged", id);
-    TRY(status_derive(db, &a->id, a->ledger_index, status));
-    if (strcmp(status, artefact_status_name(a->status)) != 0)
+    TRY(derive(db, &a->id, a->ledger_index, &d));
+    if (strcmp(d.status, artefact_status_name(a->status)) != 0)
         finding(c, "status", a->ledger_index, "artefact %s is %s; by the log it is %s", id,
-                artefact_status_name(a->status), status);
+                artefact_status_name(a->status), d.status);
+    harm_check(c, a, id, &d);
     return ERR_OK;
 }
 

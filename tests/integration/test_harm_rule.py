@@ -4,6 +4,7 @@ there for them or a representative on any path, and what they get instead cannot
 answer for something that does not exist."""
 
 import json
+import sqlite3
 import unittest
 import uuid
 
@@ -239,6 +240,34 @@ class HarmRule(GatewayTest):
                                      f"/v1/claims/{self.claim}/history"):
                             answer = self.gw.get(path, token)
                             self.assertNotIn(artefact, answer.body.decode())
+
+    def test_the_flag_follows_from_the_log(self):
+        """A release stands in the log; a flag that somebody turned in the records does not."""
+        released, turned = self.pdf(), self.pdf()
+        owner = self.gw.token("records_owner", "rosa")
+        for artefact in (released, turned):
+            for path, body in (("", {"reviewer": "Dr Invented", "reason": "known"}),
+                               ("/revocation", {"reason": "a mistake"})):
+                self.expect(self.gw.post(f"/v1/artefacts/{artefact}/harm-release{path}", owner,
+                                         body), 201)
+        self.expect(self.gw.post(f"/v1/artefacts/{released}/harm-release", owner,
+                                 {"reviewer": "Dr Invented", "reason": "known"}), 201)
+        verify = ("log", "verify", "--config", self.gw.config)
+        self.assertEqual(self.gw.command(*verify, check=False).returncode, 0)
+        with sqlite3.connect(self.gw.dir / "data/gateway.db", timeout=60) as db:
+            db.execute("UPDATE artefacts SET harmful = 0 WHERE id = ?", (uuid.UUID(turned).bytes,))
+        db.close()
+        try:
+            done = self.gw.command(*verify, check=False)
+            self.assertNotEqual(done.returncode, 0)
+            said = (done.stdout + done.stderr).decode()
+            self.assertIn(turned, said)
+            self.assertNotIn(released, said)
+        finally:
+            with sqlite3.connect(self.gw.dir / "data/gateway.db", timeout=60) as db:
+                db.execute("UPDATE artefacts SET harmful = 1 WHERE id = ?",
+                           (uuid.UUID(turned).bytes,))
+            db.close()
 
     def test_the_gp_sees_only_their_own(self):
         mine, letter = self.pdf(), self.letter()
