@@ -2,8 +2,11 @@
 
 import base64
 import io
+import pathlib
 import random
 import struct
+import subprocess
+import tempfile
 import wave
 import zipfile
 import zlib
@@ -178,3 +181,13 @@ TYPES = {
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": docx,
     "audio/wav": wav, "audio/flac": flac, "audio/ogg": ogg, "audio/mpeg": mp3, "audio/mp4": m4a,
 }
+
+
+def locked_pdf(plain, word, bits="256"):
+    """With a password, as qpdf makes them (which is among the tests' packages)."""
+    with tempfile.TemporaryDirectory(prefix="eg-locked.") as folder:
+        one, two = (pathlib.Path(folder) / name for name in ("plain.pdf", "locked.pdf"))
+        one.write_bytes(plain)
+        weak = ["--allow-weak-crypto"] if bits != "256" else []
+        subprocess.run(["qpdf", *weak, "--encrypt", word, "owner", bits, "--", one, two], check=True)
+        return two.read_bytes()

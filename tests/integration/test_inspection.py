@@ -7,12 +7,10 @@ import concurrent.futures
 import io
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
@@ -288,10 +286,6 @@ class Outcomes(Inspected):
             self.assertEqual((told["status"], told.get("status_reason")), (status, reason), told)
 
 
-QPDF = shutil.which("qpdf")
-
-
-@unittest.skipUnless(QPDF, "no qpdf, which makes PDFs with passwords")
 class Locked(Inspected):
     """A PDF with a password: refused in the words people know, kept, and opened by a second call."""
 
@@ -303,12 +297,7 @@ class Locked(Inspected):
         gw.setting("inspection.rescan_recent", "0 s")
 
     def locked(self, plain, word="Pa55 word", bits="256"):
-        folder = pathlib.Path(tempfile.mkdtemp(dir=self.gw.folder))
-        (folder / "plain.pdf").write_bytes(plain)
-        more = ["--allow-weak-crypto"] if bits != "256" else []
-        subprocess.run([QPDF, *more, "--encrypt", word, "owner", bits, "--", folder / "plain.pdf", folder / "out.pdf"],
-                       check=True)
-        return (folder / "out.pdf").read_bytes()
+        return samples.locked_pdf(plain, word, bits)
 
     def waits(self, data):
         """Sends it; the id under which it waits."""
@@ -402,7 +391,6 @@ class Locked(Inspected):
         self.expect(self.open(told["artefact"]["id"], self.WORD), 200)
 
 
-@unittest.skipUnless(QPDF, "no qpdf, which makes PDFs with passwords")
 class LockedOut(Inspected):
     """By policy nothing is kept of it."""
 
@@ -411,7 +399,7 @@ class LockedOut(Inspected):
         gw.setting("inspection.locked", "refuse")
 
     def test_a_password_is_told(self):
-        answer = self.refused(Locked.locked(self, samples.pdf("secret")), problem="password-protected")
+        answer = self.refused(samples.locked_pdf(samples.pdf("secret"), "a word"), problem="password-protected")
         self.assertNotIn("artefact", answer.json)
 
 

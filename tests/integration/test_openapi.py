@@ -350,6 +350,10 @@ class OpenApi(unittest.TestCase):
             for item in (letter, infected, sound):
                 self.call("GET", f"/v1/artefacts/{item}", "claimant", "ada")
                 self.call("GET", f"/v1/artefacts/{item}/waveform", "claimant", "ada")
+            locked = self.call("POST", path, "claimant", "ada", samples.locked_pdf(samples.pdf(), "a word"),
+                               {"Content-Type": "application/pdf"}).json["password"]["send_to"]
+            for word in ("another", "a word", "again"):
+                self.call("POST", locked, "claimant", "ada", {"password": word})
             release = f"/v1/artefacts/{infected}/view-release"
             self.call("GET", f"/v1/artefacts/{infected}/view?purpose=decision", "case_manager", "casey")
             self.call("POST", release, "records_owner", "robin", {"reason": "for the appeal"})
