@@ -82,6 +82,9 @@ MUST_USE enum err retention_lists(struct evidence *ev, const struct principal *p
  * nothing is due. */
 MUST_USE enum err retention_draw_in(struct commit_tx *tx, const char *actor,
                                     const struct kinds *kinds, struct list_record *out);
+/* What the caller may not see of a list or a dry run is not there. */
+MUST_USE enum err retention_may_see(struct db *db, const struct principal *p,
+                                    const struct uuid *id, bool *out);
 /* Is it due still (inside a commit)? */
 MUST_USE enum err retention_still_due(struct db *db, const struct uuid *artefact, bool *out);
 

@@ -108,24 +108,24 @@ static enum err item_sign(struct list_act *act, struct commit_tx *tx, const stru
 {
     struct db *db = commit_db(tx);
     struct disposal_record d;
-    struct artefact_record a;
+    struct artefact_access access;
     bool due = false;
     struct disposal_order order = {.p = act->p,
                                    .role = act->role,
                                    .reason = act->reason,
                                    .policy = act->out->policy,
                                    .list = act->out->id};
-    TRY(artefact_find(db, id, &a));
+    TRY(authority_artefact(db, id, act->p, ACTION_ARTEFACT_DISPOSE, PURPOSE_NONE, &access));
     TRY(retention_still_due(db, id, &due));
     if (!due)
         return refuse_because(REFUSAL_CONFLICT, "it is no longer due");
     if (!approval)
-        return disposal_propose_in(tx, &a, &order, &d);
+        return disposal_propose_in(tx, &access.artefact, &order, &d);
     enum err found = disposal_find(db, id, &d);
     if (found == ERR_NOT_FOUND || (found == ERR_OK && !uuid_equal(&d.list, &act->out->id)))
         return refuse_because(REFUSAL_CONFLICT, "it was taken off the list");
     TRY(found);
-    return disposal_approve_in(tx, act->ev, &a, &order, &d);
+    return disposal_approve_in(tx, act->ev, &access.artefact, &order, &d);
 }
 
 static enum err items_sign(struct list_act *act, struct commit_tx *tx, bool approval)
@@ -262,6 +262,19 @@ enum err retention_drop(struct evidence *ev, const struct principal *p, const st
 
 /* --- looking ------------------------------------------------------------------------------ */
 
+static enum err items_seen(struct db *db, const struct principal *p, struct list_view *v)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < v->n; i++) {
+        bool seen = false;
+        TRY(retention_may_see(db, p, &v->items[i], &seen));
+        if (seen)
+            v->items[kept++] = v->items[i];
+    }
+    v->list.items = v->n = kept;
+    return ERR_OK;
+}
+
 enum err retention_list_get(struct evidence *ev, const struct principal *p,
                             const struct uuid *id, struct list_view *out)
 {
@@ -270,7 +283,8 @@ enum err retention_list_get(struct evidence *ev, const struct principal *p,
     struct uuid from = {{0}};
     TRY(db_read_begin(ev->parts.db, &db));
     TRY(reach(&act, db));
-    return list_items(db, id, &from, out->items, RETENTION_LIST_MAX, &out->n);
+    TRY(list_items(db, id, &from, out->items, RETENTION_LIST_MAX, &out->n));
+    return items_seen(db, p, out);
 }
 
 enum err retention_lists(struct evidence *ev, const struct principal *p,

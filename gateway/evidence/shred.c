@@ -286,6 +286,8 @@ void disposal_tick(struct evidence *ev)
 {
     AUTO_FREE struct disposal_record *due = NULL;
     size_t n = 0;
+    if (ev->config.intake_only) /* it reads no reasons: the other planes do this */
+        return;
     if (clock_jumped(ev) || ledger_health(ev->parts.ledger) != ERR_OK)
         return;
     due = calloc(TICK_MAX, sizeof(*due));

@@ -174,6 +174,7 @@ const struct api_call RETENTION_DUE = {due_run};
 
 /* --- lists -------------------------------------------------------------------------------- */
 
+/* How many items it has is told with those that the caller may see, and nowhere else. */
 static json_t *view_list(const struct list_record *l)
 {
     json_t *o = json_object();
@@ -181,7 +182,6 @@ static json_t *view_list(const struct list_record *l)
     json_put_text(o, "state", list_state_name(l->state));
     json_put_text(o, "policy", l->policy);
     put_digest(o, "policy_sha256", l->policy_sha256);
-    json_put_int(o, "items", (json_int_t)l->items);
     json_put_text(o, "drawn_by", l->drawn_by);
     json_put_time(o, "drawn_at", l->drawn_at);
     put_by(o, "proposed_by", &l->proposed_by);
@@ -250,6 +250,7 @@ static enum err list_get_run(struct http_exchange *x, const struct principal *p)
         uuid_format(&view->items[i], text);
         (void)json_array_append_new(items, json_string(text));
     }
+    json_put_int(body, "items", (json_int_t)view->list.items);
     json_put(body, "artefacts", items);
     http_reply_json(x, 200, body);
     return ERR_OK;

@@ -145,6 +145,26 @@ class Retention(Keeping):
         for wrong in (("--at", "2099-01-01T00:00:00Z"), ("--dry-run", "--at", "soon"), ("--json",)):
             self.assertEqual(self.command(*wrong, check=False).returncode, 2)
 
+    def test_harm_binds_a_records_owner_who_is_a_representative(self):
+        claim = self.claim(parties=[self.gw.party("oscar")])
+        sent = self.expect(self.gw.upload(claim, samples.pdf("sr1 " + unknown_id()),
+                                          self.others["health_professional"], kind="medical_report"), 201)
+        harmful, plain = sent.json["artefact"]["id"], self.letter(claim)
+        self.close_claim(claim)
+        self.becomes_due(harmful, plain)
+        self.assertEqual({harmful, plain} & set(self.due("", self.oscar)), {plain})
+        made = self.expect(self.draw(), 201).json["id"]
+        path = f"/v1/retention/lists/{made}"
+        whole, part = (self.gw.get(path, token).json for token in (self.olive, self.oscar))
+        self.assertIn(harmful, whole["artefacts"])
+        self.assertNotIn(harmful, part["artefacts"])
+        self.assertEqual((part["items"], whole["items"]), (len(part["artefacts"]), len(whole["artefacts"])))
+        self.expect(self.call("POST", harmful, "disposal/approval", self.oscar), 404)
+        self.expect(self.sign(made, self.oscar), 201)  # what is not theirs to see is left out
+        self.destroyed(plain)
+        self.assertEqual(self.disposal(harmful)["state"], "proposed")
+        self.assertEqual(self.status(harmful), "available")
+
     def restart(self, was, becomes):
         self.gw.stop()
         self.gw.edit("kinds.conf", f'retention = "{was}"', f'retention = "{becomes}"')
