@@ -151,6 +151,11 @@ enum err report_describe(struct upload *u, const struct report_facts *facts)
     return e == ERR_OK ? ERR_OK : upload_refused(u, e);
 }
 
+enum err report_refused(struct upload *u, enum err e)
+{
+    return u->told ? e : upload_refused(u, e);
+}
+
 enum err report_check_authority(struct upload *u)
 {
     struct access access = {

@@ -40,6 +40,8 @@ MUST_USE enum err report_begin(struct evidence *ev, const struct principal *p,
                                const struct upload_request *rq, struct upload **out);
 /* Once, before upload_finish, whose result then says `linked`. REFUSAL_CLAIM_NOT_FOUND. */
 MUST_USE enum err report_describe(struct upload *u, const struct report_facts *facts);
+/* What is around the bytes is refused: told to the log, unless it has been. Passes `e` on. */
+MUST_USE enum err report_refused(struct upload *u, enum err e);
 
 /* --- the tray ----------------------------------------------------------------------------- */
 

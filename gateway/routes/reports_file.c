@@ -175,14 +175,25 @@ static enum err parser_error(enum err e)
     return refuse_because(REFUSAL_INVALID_REQUEST, "%s", why.message);
 }
 
-enum err report_file_piece(struct reporting *r, const void *data, size_t len)
+/* Nothing comes of a file that has been begun. */
+static enum err refused(struct reporting *r, enum err e)
+{
+    return e != ERR_OK && r->upload ? report_refused(r->upload, e) : e;
+}
+
+static enum err piece_checked(struct reporting *r, const void *data, size_t len)
 {
     if (r->digest)
         TRY(content_digest_add(r->digest, data, len));
     return parser_error(multipart_push(r->parser, data, len));
 }
 
-enum err report_file_end(struct reporting *r)
+enum err report_file_piece(struct reporting *r, const void *data, size_t len)
+{
+    return refused(r, piece_checked(r, data, len));
+}
+
+static enum err end_checked(struct reporting *r)
 {
     uint8_t sha256[CONTENT_DIGEST_SIZE];
     TRY(multipart_finish(r->parser));
@@ -194,6 +205,11 @@ enum err report_file_end(struct reporting *r)
     if (!r->upload)
         return refuse_because(REFUSAL_INVALID_REQUEST,
                               "the form has no file: a file is sent in a field called file");
-    TRY(fields_check(r));
+    return fields_check(r);
+}
+
+enum err report_file_end(struct reporting *r)
+{
+    TRY(refused(r, end_checked(r)));
     return report_describe(r->upload, &r->facts);
 }
