@@ -19,8 +19,8 @@ MUST_USE enum err authority_on_claim(struct db *db, const struct claim_record *c
 /* A representative, who may send: evidence of this kind as well (REFUSAL_NOT_PERMITTED)? */
 MUST_USE enum err authority_sends_kind(struct db *db, const struct uuid *claim,
                                        const struct principal *p, const char *kind);
-/* For reading, over all claims the artefact stands linked to; REL_UPLOADER for one's own, REL_SAMPLED for
- * what an open sample has of somebody else's. */
+/* For reading, over all claims the artefact stands linked to; REL_UPLOADER for one's own,
+ * REL_SAMPLED for what an open sample has of somebody else's. */
 MUST_USE enum err authority_on_artefact(struct db *db, const struct artefact_record *a,
                                         const struct principal *p, int64_t now,
                                         uint32_t *relations);

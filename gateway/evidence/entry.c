@@ -88,7 +88,8 @@ static bool actor_is(const char *actor, const struct person *p)
            strcmp(actor + len + 1, p->subject) == 0;
 }
 
-/* Whatever has become of their authority meanwhile: what they did, they did for the claimant. */
+/* Whatever has become of their authority meanwhile: what they did, they did for the claimant.
+ */
 static enum err acts_for_claimant(struct db *db, const struct uuid *claim, const char *actor,
                                   bool *out)
 {

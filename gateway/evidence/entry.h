@@ -15,7 +15,7 @@
 /* NULL when memory is out: ledger_append reports it. `p` may be NULL for what the gateway does
  * by itself. */
 json_t *entry_new(const char *action, const struct principal *p, enum role role);
-void entry_claim(json_t *entry, const struct uuid *claim); /* nil: nothing */
+void entry_claim(json_t *entry, const struct uuid *claim);   /* nil: nothing */
 void entry_upload(json_t *entry, const struct uuid *upload); /* over several requests */
 void entry_bundle(json_t *entry, const struct uuid *bundle); /* nil: nothing */
 void entry_artefact(json_t *entry,

@@ -29,8 +29,8 @@ struct retrieval {
     struct blob_reader *blob;
     struct opener *opener;
     uint64_t access_seen; /* evidence.access_changes when permission was asked last */
-    uint64_t recheck_at; /* bytes served at which permission is asked again */
-    int64_t recheck_ms;  /* and when, however slow the reader is */
+    uint64_t recheck_at;  /* bytes served at which permission is asked again */
+    int64_t recheck_ms;   /* and when, however slow the reader is */
     uint64_t served;
 };
 

@@ -58,8 +58,8 @@ static enum err notice_hash_read(struct json_in *in, struct choice_event *e)
     char hex[HEX_SIZE(32)];
     TRY(json_in_text(in, "notice_sha256", JSON_OPTIONAL, hex, sizeof(hex)));
     e->has_notice_sha256 = hex[0] != 0;
-    if (hex[0] && hex_decode(hex, strlen(hex), e->notice_sha256, sizeof(e->notice_sha256)) !=
-                      ERR_OK)
+    if (hex[0] &&
+        hex_decode(hex, strlen(hex), e->notice_sha256, sizeof(e->notice_sha256)) != ERR_OK)
         return refuse_because(REFUSAL_INVALID_REQUEST, "notice_sha256 wants 64 hex digits");
     return ERR_OK;
 }
