@@ -164,7 +164,7 @@ static enum err asking_log(struct commit_tx *tx, const struct request_record *r,
     if (r->due != 0)
         json_put_time(entry, "due", r->due);
     struct ledger_ref ref;
-    return ledger_append(tx, entry, &ref);
+    return entry_append(tx, entry, &ref);
 }
 
 /* Nobody is asked for what they could not send. */
@@ -366,7 +366,7 @@ static enum err fulfilled_log(struct upload *u, struct commit_tx *tx,
     if (r->harmful)
         json_put_bool(entry, "harmful", true);
     struct ledger_ref ref;
-    return ledger_append(tx, entry, &ref);
+    return entry_append(tx, entry, &ref);
 }
 
 enum err upload_fulfil_request(struct upload *u, struct commit_tx *tx)

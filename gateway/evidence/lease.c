@@ -76,7 +76,7 @@ static enum err lease_log(struct commit_tx *tx, const struct lease_act *act, enu
         json_put_text(entry, "previous", owner);
     }
     struct ledger_ref ref;
-    return ledger_append(tx, entry, &ref);
+    return entry_append(tx, entry, &ref);
 }
 
 static const char *taking(const struct lease_view *before)

@@ -310,7 +310,7 @@ static enum err contacts_apply(struct commit_tx *tx, void *ctx)
     AUTO(json_free) json_t *entry = entry_new("claim.contacts", act->p, role);
     entry_claim(entry, &act->claim);
     json_put_int(entry, "contacts", (json_int_t)act->n);
-    return ledger_append(tx, entry, &ref);
+    return entry_append(tx, entry, &ref);
 }
 
 enum err contacts_set(struct evidence *ev, const struct principal *p, const struct uuid *claim,
