@@ -1,5 +1,5 @@
-/* What auditors ask of the records: the log by any combination of filters, samples drawn by lot,
- * releases from the harm rule. Conventions as in storage/records.h.
+/* What auditors ask of the records: the log by any combination of filters, samples drawn by
+ * lot, releases from the harm rule. Conventions as in storage/records.h.
  */
 #ifndef STORAGE_RECORD_AUDIT_H
 #define STORAGE_RECORD_AUDIT_H

@@ -154,9 +154,8 @@ enum err audit_sample_list(struct db *db, const struct uuid *after,
 {
     AUTO_CLEAR(statement_end) struct statement s;
 
-    TRY(statement_begin(&s, db,
-                        "SELECT " COLUMNS
-                        " FROM audit_samples WHERE id < ? ORDER BY id DESC LIMIT ?"));
+    TRY(statement_begin(
+        &s, db, "SELECT " COLUMNS " FROM audit_samples WHERE id < ? ORDER BY id DESC LIMIT ?"));
     bind_before(&s, after);
     return record_page(&s, read_sample, out, sizeof(*out), max, n);
 }

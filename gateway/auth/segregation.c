@@ -38,7 +38,8 @@ bool segregation_conflict(uint32_t roles, enum role *a, enum role *b)
 static const char page_head[] =
     "# Segregation of duties\n"
     "\n"
-    "Printed from `gateway/auth/segregation.def`; a test keeps the two equal. Who may do what:\n"
+    "Printed from `gateway/auth/segregation.def`; a test keeps the two equal. Who may do "
+    "what:\n"
     "[permissions.md](permissions.md).\n"
     "\n"
     "## Roles that one person does not hold at once\n"

@@ -11,7 +11,8 @@
 
 #include "gateway/auth/principal.h"
 
-/* Whether `roles` (bits) has two that exclude each other; *a, *b: which, the first of the table.
+/* Whether `roles` (bits) has two that exclude each other; *a, *b: which, the first of the
+ * table.
  */
 bool segregation_conflict(uint32_t roles, enum role *a, enum role *b);
 /* Prints the table as Markdown. */

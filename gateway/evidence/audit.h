@@ -1,5 +1,5 @@
-/* The auditor's questions to the log. Each answer is an entry itself: "audit.read", with what was
- * asked and how much was shown, durable before the answer leaves. */
+/* The auditor's questions to the log. Each answer is an entry itself: "audit.read", with what
+ * was asked and how much was shown, durable before the answer leaves. */
 #ifndef GATEWAY_EVIDENCE_AUDIT_H
 #define GATEWAY_EVIDENCE_AUDIT_H
 

@@ -14,7 +14,7 @@ MUST_USE enum err harm_release(struct evidence *ev, const struct principal *p,
                                const struct uuid *id, const char *reviewer, const char *reason,
                                struct replay *once, struct harm_release *out);
 MUST_USE enum err harm_revoke(struct evidence *ev, const struct principal *p,
-                              const struct uuid *id, const char *reason,
-                              struct replay *once, struct harm_release *out);
+                              const struct uuid *id, const char *reason, struct replay *once,
+                              struct harm_release *out);
 
 #endif

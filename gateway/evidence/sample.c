@@ -93,7 +93,7 @@ static void stratum_of(const struct strata *s, const struct audit_candidate *c,
         len += (size_t)snprintf(out + len, STRATUM_MAX + 1 - len, "%s%s", i ? "/" : "", part);
     }
 }
-_Static_assert(SAMPLE_STRATA_COUNT * (SHORT_TEXT_MAX + 1) <= STRATUM_MAX, "a name fits");
+_Static_assert(SAMPLE_STRATA_COUNT *(SHORT_TEXT_MAX + 1) <= STRATUM_MAX, "a name fits");
 
 /* --- the population ----------------------------------------------------------------------- */
 

@@ -1,8 +1,8 @@
 /* Samples for an audit: drawn by lot from what came in between two times, frozen, announced.
  *
- *     drawn ---- policy.audit_notice ----> readable by the named auditor ---- policy.audit_reading
- *       |                                                                                    |
- *       "audit.sampled" in the log, with the hashes of population and sample               closed
+ *     drawn ---- policy.audit_notice ----> readable by the named auditor ----
+ * policy.audit_reading | | "audit.sampled" in the log, with the hashes of population and sample
+ * closed
  *
  * The population is what is available at that moment; what is restricted, in quarantine,
  * refused or disposed is counted by its status and not drawn. Harmful evidence is in it:

@@ -1,10 +1,10 @@
 /* Drawing by lot so that a stranger can do it again: docs/audit.md has it byte by byte.
  *
  *     rank      SHA-256(seed || ":" || id), id as 36 lower-case characters
- *     share     of a stratum of N_h among N, for a sample of n: n * N_h / N, its whole part first;
- *               what is left over goes one by one to the largest remainders, among equal ones to
- *               the stratum whose name is first in order of bytes
- *     drawn     the lowest ranks of each stratum; strata in order of their names
+ *     share     of a stratum of N_h among N, for a sample of n: n * N_h / N, its whole part
+ * first; what is left over goes one by one to the largest remainders, among equal ones to the
+ * stratum whose name is first in order of bytes drawn     the lowest ranks of each stratum;
+ * strata in order of their names
  *
  * Pure: no database, no clock.
  */

@@ -11,8 +11,8 @@
 #include <string.h>
 
 enum {
-    COUNTS_MAX = 20000,   /* months x what of, of one sort */
-    MEASURES_MAX = 1000,  /* rows of the answer */
+    COUNTS_MAX = 20000,  /* months x what of, of one sort */
+    MEASURES_MAX = 1000, /* rows of the answer */
     FIRST_MONTH = 1970 * 12,
     LAST_MONTH = 9999 * 12 + 11,
     MONTHS_3 = 3,

@@ -1,13 +1,18 @@
-/* The monthly statistics: exact numerators and denominators for a month, the three and the twelve
- * months that end with it, and all time up to its end (docs/statistics.md). */
+/* The monthly statistics: exact numerators and denominators for a month, the three and the
+ * twelve months that end with it, and all time up to its end (docs/statistics.md). */
 #ifndef GATEWAY_EVIDENCE_STATISTICS_H
 #define GATEWAY_EVIDENCE_STATISTICS_H
 
 #include "gateway/evidence/evidence.h"
 #include "storage/record_statistics.h"
 
-enum window { WINDOW_MONTH, WINDOW_ROLLING_3, WINDOW_ROLLING_12, WINDOW_CUMULATIVE,
-              WINDOW_COUNT };
+enum window {
+    WINDOW_MONTH,
+    WINDOW_ROLLING_3,
+    WINDOW_ROLLING_12,
+    WINDOW_CUMULATIVE,
+    WINDOW_COUNT
+};
 const char *window_name(enum window w);
 
 struct fraction {

@@ -229,8 +229,7 @@ static enum err strata_read(struct json_in *body, struct audit_sample_record *r)
     TRY(json_in_array(body, "strata", JSON_OPTIONAL, SAMPLE_STRATA_COUNT, &list));
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *name = json_string_value(json_array_get(list, i));
-        if (!name || !*name || strchr(name, ',') ||
-            len + strlen(name) + 2 > sizeof(r->strata))
+        if (!name || !*name || strchr(name, ',') || len + strlen(name) + 2 > sizeof(r->strata))
             return refuse_because(REFUSAL_INVALID_REQUEST, "strata are kind, role and month");
         len += (size_t)snprintf(r->strata + len, sizeof(r->strata) - len, "%s%s", i ? "," : "",
                                 name);

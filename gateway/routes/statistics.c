@@ -55,7 +55,8 @@ static json_t *statistics_view(const struct statistics *s)
 
 /* --- CSV ---------------------------------------------------------------------------------- */
 
-/* numerator * scale / (denominator * divide), half up, with so many of its digits as decimals. */
+/* numerator * scale / (denominator * divide), half up, with so many of its digits as decimals.
+ */
 static void rounded(const struct fraction *f, uint64_t scale, uint64_t divide, unsigned digits,
                     char out[ROUNDED_MAX])
 {

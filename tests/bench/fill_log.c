@@ -1,11 +1,11 @@
-/* Fills a set-up's log with entries of many actors, actions, claims and artefacts, for measuring the
- * auditor's questions: through the real code and the real keeper.
+/* Fills a set-up's log with entries of many actors, actions, claims and artefacts, for
+ * measuring the auditor's questions: through the real code and the real keeper.
  *
  *     fill_log CONFIG ENTRIES
  *
  * One actor of ACTORS writes half of the entries and one action of ACTIONS is half of them; the
- * last of each is rare. Each claim has ENTRIES_A_CLAIM. Prints one claim, one artefact, the busy
- * and the rare actor and action, one a line. Not while the gateway runs.
+ * last of each is rare. Each claim has ENTRIES_A_CLAIM. Prints one claim, one artefact, the
+ * busy and the rare actor and action, one a line. Not while the gateway runs.
  */
 #include "gateway/commands.h"
 #include "gateway/evidence/entry.h"

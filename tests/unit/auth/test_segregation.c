@@ -83,8 +83,7 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN("auth/segregation", duties_that_exclude_each_other,
-                     one_role_is_never_a_conflict,
-                     what_an_operator_may_be_besides_reads_nothing_of_others,
-                     page_is_the_table);
+    return SUITE_RUN(
+        "auth/segregation", duties_that_exclude_each_other, one_role_is_never_a_conflict,
+        what_an_operator_may_be_besides_reads_nothing_of_others, page_is_the_table);
 }

@@ -1,5 +1,5 @@
-/* The log by every combination of filters: what is found, by which index, in which order. Samples
- * and releases from the harm rule as rows. */
+/* The log by every combination of filters: what is found, by which index, in which order.
+ * Samples and releases from the harm rule as rows. */
 #include "tests/unit/storage/records_fixture.h"
 
 #include "storage/db_internal.h"
@@ -15,9 +15,10 @@ static void entry_put(uint64_t seq, int64_t time, const char *action, const stru
     AUTO_CLEAR(statement_end) struct statement s;
     static const uint8_t zeros[32];
 
-    ok(statement_begin(&s, db,
-                       "INSERT INTO ledger_entries(seq, time, commitment, salt, details, action,"
-                       " claim, artefact, actor) VALUES(?, ?, ?, ?, '{}', ?, ?, ?, ?)"));
+    ok(statement_begin(
+        &s, db,
+        "INSERT INTO ledger_entries(seq, time, commitment, salt, details, action,"
+        " claim, artefact, actor) VALUES(?, ?, ?, ?, '{}', ?, ?, ?, ?)"));
     bind_u64(&s, seq);
     bind_int(&s, time);
     bind_blob(&s, zeros, 32);
