@@ -181,6 +181,9 @@ enum err evidence_announce(struct evidence *ev, const uint8_t kinds_sha256[32])
     json_put_text(entry, "version", EG_VERSION);
     entry_hex(entry, "kinds_sha256", kinds_sha256);
     json_put_text_if(entry, "kinds_version", ev->parts.kinds->version);
+    json_put_text_if(entry, "closed_stage", ev->config.keeping.closed_stage);
+    json_put_int(entry, "disposal_grace", ev->config.keeping.grace_s);
+    json_put_int(entry, "backups_kept", ev->config.keeping.backups_kept_s);
     json_put_bool(entry, "inspection", ev->config.inspection);
     json_put_bool(entry, "intake_only", ev->config.intake_only);
     json_put_text(entry, "key", ev->keyring.keys[ev->keyring.active].id);

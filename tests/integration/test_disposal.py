@@ -4,6 +4,7 @@ free pages, write-ahead log and payloads included. What is left is the tombstone
 
 import json
 import pathlib
+import sqlite3
 import sys
 import threading
 import unittest
@@ -135,6 +136,19 @@ class Destroyed(Destroying):
         self.expect(self.call("DELETE", item, "hold", self.olive, None), 204)
         self.expect(self.call("POST", item, "disposal/approval", self.oscar), 201)
         self.destroyed(item)
+
+    def test_a_tombstone_that_was_turned_back_is_found(self):
+        item = self.letter()
+        self.dispose(item)
+        self.destroyed(item)
+        for status, code in (("available", 1), ("disposed", 0)):
+            db = sqlite3.connect(self.gw.dir / "data" / "gateway.db", timeout=30)
+            with db:
+                db.execute("UPDATE artefacts SET status = ? WHERE id = ?", (status, uuid.UUID(item).bytes))
+            db.close()
+            done = self.gw.command("log", "verify", "--config", self.gw.config, check=False)
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+            self.assertEqual(item in (done.stdout + done.stderr).decode(), code == 1)
 
     def test_room_is_given_back(self):
         claim = self.claim()
