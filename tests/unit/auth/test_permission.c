@@ -435,6 +435,24 @@ START_TEST(names_go_both_ways)
 END_TEST
 
 /* `auth_tool permissions > docs/permissions.md` writes it anew. */
+/* Of the claimant's side, with an authority that ended by a death or does not cover this. */
+START_TEST(who_is_bound_may_nothing_by_that_and_meets_no_harm)
+{
+    for (unsigned act = 0; act < ACTION_COUNT; act++) {
+        enum action action = (enum action)act;
+
+        ck_assert_int_eq(plain(ROLE_CLAIMANT, REL_BOUND, action),
+                         plain(ROLE_CLAIMANT, 0, action));
+        ck_assert_int_eq(plain(ROLE_REPRESENTATIVE, REL_BOUND, action),
+                         plain(ROLE_REPRESENTATIVE, 0, action));
+    }
+    ck_assert_int_eq(content(ROLE_CASE_MANAGER, 0, true, PURPOSE_DECISION), PERMIT);
+    ck_assert_int_eq(content(ROLE_CASE_MANAGER, REL_BOUND, true, PURPOSE_DECISION),
+                     DENY_HIDDEN);
+    ck_assert_int_eq(content(ROLE_CASE_MANAGER, REL_BOUND, false, PURPOSE_DECISION), PERMIT);
+}
+END_TEST
+
 START_TEST(page_is_the_table)
 {
     AUTO_CLEAR(buf_clear) struct buf printed;
@@ -455,11 +473,12 @@ END_TEST
 
 int main(void)
 {
-    return SUITE_RUN("auth/permission", no_combination_breaks_the_rules,
-                     operator_is_permitted_nothing, another_role_never_takes_away,
-                     claimant_and_their_own_claim, claimant_and_artefacts_in_each_status,
-                     representative_by_authority, health_professional_sees_only_what_they_sent,
-                     assessor_and_the_policy_on_claims, staff_and_their_purposes,
-                     auditors_read_what_was_drawn, staff_and_the_rest, harm_rule_outlives_other_roles,
-                     lists_know_who_sees_harmful, names_go_both_ways, page_is_the_table);
+    return SUITE_RUN(
+        "auth/permission", no_combination_breaks_the_rules, operator_is_permitted_nothing,
+        another_role_never_takes_away, claimant_and_their_own_claim,
+        claimant_and_artefacts_in_each_status, representative_by_authority,
+        health_professional_sees_only_what_they_sent, assessor_and_the_policy_on_claims,
+        staff_and_their_purposes, auditors_read_what_was_drawn, staff_and_the_rest,
+        harm_rule_outlives_other_roles, lists_know_who_sees_harmful, names_go_both_ways,
+        who_is_bound_may_nothing_by_that_and_meets_no_harm, page_is_the_table);
 }
