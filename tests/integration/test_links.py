@@ -12,7 +12,7 @@ import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import samples
-from gateway_fixture import GatewayTest, Session, now, unknown_id
+from gateway_fixture import GatewayTest, Session, unknown_id
 
 
 class Links(GatewayTest):
@@ -151,6 +151,15 @@ class Links(GatewayTest):
         for token in (carol, rupa):
             for path in (f"/v1/artefacts/{theirs}", f"/v1/artefacts/{theirs}/content"):
                 self.assertSame(self.gw.get(path, token), self.gw.get(path.replace(theirs, unknown_id()), token))
+
+    def test_the_log_and_the_records_agree(self):
+        self.expect(self.move(), 201)
+        self.expect(self.link(self.wrong, "again"), 201)
+        self.expect(self.link(self.wrong, "and back", move_from=self.right), 409)
+        for claim in (self.wrong, self.right):
+            self.expect(self.gw.get(f"/v1/claims/{claim}/bundle?purpose=appeal", self.gw.manager), 200)
+        done = self.gw.command("log", "verify", "--config", self.gw.config, check=False)
+        self.assertEqual(done.returncode, 0, done)
 
     def test_two_case_managers_at_once(self):
         """One of two moves wins; the other finds that it does not stand there any more."""
