@@ -109,6 +109,31 @@ static void check_intake_key(struct report *r, const char *keys_dir)
              ": unfinished uploads do not survive a restart");
 }
 
+/* A plane for intake has its public side in the keyring, and seals to that. */
+static void check_column_keys(struct report *r, const struct config *c)
+{
+    static const char advice[] = "has no column key: `" PROGRAM " keys column-add` makes one";
+    char path[CLI_PATH_MAX];
+    struct keyring ring;
+    unsigned found = 0;
+
+    if (keyring_read(c->keeper.keyring_file, &ring) == ERR_OK && ring.n_columns == 0)
+        wrong(r, "keeper.keyring_file: %s", advice);
+    if (!*c->keeper.keys_dir || c->policy.intake_only)
+        return;
+    for (unsigned i = 1; i <= KEEPER_COLUMN_KEY_NUMBER_MAX; i++) {
+        struct stat st;
+
+        (void)snprintf(path, sizeof(path), "%s/column-%u.key", c->keeper.keys_dir, i);
+        if (lstat(path, &st) != 0)
+            continue;
+        check_secret(r, "column key", path);
+        found++;
+    }
+    if (found == 0)
+        wrong(r, "keeper.keys_dir: %s", advice);
+}
+
 static void check_files(struct report *r, const struct config *c)
 {
     check_public(r, "configuration", c->file);
@@ -120,6 +145,7 @@ static void check_files(struct report *r, const struct config *c)
     if (*c->keeper.keys_dir)
         check_folder(r, "keeper.keys_dir", c->keeper.keys_dir);
     check_intake_key(r, c->keeper.keys_dir);
+    check_column_keys(r, c);
     check_secret(r, "keeper.log_key_file", c->keeper.log_key_file);
     check_public(r, "keeper.log_vkey_file", c->keeper.log_vkey_file);
     check_secret(r, "keeper.state_file", c->keeper.state_file);

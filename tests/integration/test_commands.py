@@ -255,7 +255,7 @@ class Commands(unittest.TestCase):
     def keys(self, conf):
         rows = [line.split() for line in
                 self.run_command("keys", "list", "--config", conf).stdout.decode().splitlines()]
-        return {row[0]: row[1] for row in rows if row[0] != "recovery"}
+        return {row[0]: row[1] for row in rows if row[0] not in ("recovery", "column")}
 
     def test_a_key_s_life(self):
         conf = self.changed("listen", "listen") / "gateway.conf"
@@ -344,7 +344,7 @@ class Serving(GatewayTest):
 
     def key_counts(self):
         rows = [line.split() for line in self.run_command("keys", "list").stdout.decode().splitlines()]
-        return {row[0]: (row[1], int(row[2])) for row in rows if row[0] != "recovery"}
+        return {row[0]: (row[1], int(row[2])) for row in rows if row[0] not in ("recovery", "column")}
 
     def database(self):
         return sqlite3.connect(self.gw.dir / "data/gateway.db", timeout=20)
