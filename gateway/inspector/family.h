@@ -4,7 +4,7 @@
  * libraries in one program, most of the time for a small file goes into copying page tables of
  * libraries that will not be called. So there is a program for each family of types, made of
  * the same sources and linked with its own libraries alone; each holds one table like this
- * (gateway/inspector/family/). The first of them, evidence-inspector, starts the others and
+ * (family_*.c). The first of them, evidence-inspector, starts the others and
  * passes every job on (router.h). */
 #ifndef GATEWAY_INSPECTOR_FAMILY_H
 #define GATEWAY_INSPECTOR_FAMILY_H
