@@ -10,6 +10,7 @@
 #include "gateway/evidence/findings.h"
 #include "gateway/evidence/incident.h"
 #include "gateway/evidence/internal.h"
+#include "gateway/evidence/party.h"
 #include "gateway/evidence/retrieve.h"
 #include "storage/record_people.h"
 
@@ -67,9 +68,12 @@ static void behalf_default(struct choice_act *act)
         memcpy(e->on_behalf_of, act->claim.claimant.subject, sizeof(e->on_behalf_of));
 }
 
+/* The word of somebody who was the appointee when it took effect. */
 static enum err behalf_check(const struct choice_act *act, struct db *db)
 {
     const char *whose = act->event->on_behalf_of;
+    struct claim_life life = {.began_at = act->claim.created_at,
+                              .of_age_at = claimant_of_age_at(act->claim.claimant_born)};
     struct party_record parties[PARTIES_MAX];
     size_t n = 0;
     if (!whose[0] || strcmp(whose, act->claim.claimant.subject) == 0)
@@ -77,7 +81,8 @@ static enum err behalf_check(const struct choice_act *act, struct db *db)
     TRY(party_list(db, &act->claim.id, parties, &n));
     for (size_t i = 0; i < n && act->role == ROLE_ASSESSOR; i++) {
         if (strcmp(parties[i].kind, "appointee") == 0 &&
-            strcmp(parties[i].person.subject, whose) == 0)
+            strcmp(parties[i].person.subject, whose) == 0 &&
+            party_acts(parties, n, i, &life, act->event->effective_at))
             return ERR_OK;
     }
     return refuse_because(REFUSAL_INVALID_REQUEST,

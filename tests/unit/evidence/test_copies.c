@@ -236,6 +236,9 @@ START_TEST(events_say_as_what_and_for_whom)
     ok(choose_as(&s, &asim, "d", "opt_out", now, "ada", &e)); /* the same, said in full */
     refused(REFUSAL_INVALID_REQUEST, choose_as(&s, &asim, "x", "opt_out", now, "bob", &e));
     refused(REFUSAL_INVALID_REQUEST, choose_as(&s, &ada, "x", "opt_out", now, "rupa", &e));
+    int64_t before_rupa = now - 2 * HOUR * MICROS_PER_SECOND;
+    refused(REFUSAL_INVALID_REQUEST,
+            choose_as(&s, &asim, "x", "opt_out", before_rupa, "rupa", &e));
     ck_assert_uint_eq(world_entries(&s.w, "choice.opt_in", "\"on_behalf_of\":\"ada\""), 1);
     ck_assert_uint_eq(world_entries(&s.w, "choice.opt_out", "\"authority\":\"relay\""), 2);
     world_end(&s.w);
