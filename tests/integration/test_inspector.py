@@ -5,6 +5,8 @@ looked at is never clean, and clamd's absence, limits and settings are told for 
 import io
 import os
 import pathlib
+import select
+import signal
 import struct
 import subprocess
 import sys
@@ -59,6 +61,41 @@ class WithClamd(unittest.TestCase):
         inspector = Inspector(program, self.clamd.socket, **options)
         self.addCleanup(inspector.close)
         return inspector
+
+
+def children(pid):
+    told = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return {int(child): os.readlink(f"/proc/{child}/exe") for child in told}
+
+
+class Programs(WithClamd):
+    """One program for each family of types: each does its own, and one that dies comes again."""
+
+    def clean(self, inspector, declared, data):
+        v = inspector.inspect(declared, self.file(data))
+        self.assertEqual((v["outcome"], v["type"]), ("clean", declared), v)
+
+    def test_one_that_dies_is_started_again(self):
+        inspector = self.inspector()
+        self.clean(inspector, "application/pdf", pages_pdf())
+        (router,) = children(inspector.process.pid)
+        members = {pathlib.Path(exe).name: pid for pid, exe in children(router).items()}
+        self.assertEqual(set(members), {PLAIN.name + suffix for suffix in
+                                        ("", "-pdf", "-picture", "-heic", "-audio", "-office", "-view")})
+        before = members[PLAIN.name + "-pdf"]
+        watches = [os.pidfd_open(pid) for pid in (before, *children(before))]
+        os.kill(before, signal.SIGKILL)
+        for watch in watches:  # its nursery goes with it, and so does their socket
+            select.select([watch], [], [])
+            os.close(watch)
+        self.clean(inspector, "application/pdf", pages_pdf())
+        self.clean(inspector, "audio/wav", wav())
+        self.assertNotIn(before, children(router))
+        self.assertIn("inspector.member_died", inspector.log())
+
+    def test_no_program_understands_what_is_anothers(self):
+        v = self.inspector().inspect("application/pdf", self.file(wav()))
+        self.assertEqual((v["outcome"], v["type"]), ("type-mismatch", "audio/wav"), v)
 
 
 class Virus(WithClamd):
