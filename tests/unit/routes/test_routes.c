@@ -4,13 +4,20 @@
 
 #include <string.h>
 
+/* A password makes nothing, and no trace of one is kept to compare a repetition with. */
+static bool makes_nothing(const struct http_route *r)
+{
+    return strcmp(r->name, "artefact.unlock") == 0;
+}
+
 /* Whoever adds a call that makes something gives it an Idempotency-Key, too. */
 START_TEST(what_makes_something_can_be_sent_twice)
 {
     size_t n = 0, creating = 0;
     const struct http_route *rows = api_routes(&n);
     for (size_t i = 0; i < n; i++) {
-        bool collects = strcmp(rows[i].method, "POST") == 0 && rows[i].body == BODY_COLLECT;
+        bool collects = strcmp(rows[i].method, "POST") == 0 && rows[i].body == BODY_COLLECT &&
+                        !makes_nothing(&rows[i]);
         ck_assert_msg(!collects || rows[i].handle == api_create, "%s", rows[i].name);
         creating += rows[i].handle == api_create;
     }
