@@ -26,6 +26,8 @@ enum { ROWS_AT_ONCE = 300, CELL_TEXT_MAX = SUBJECT_MAX };
 
 #define PART_LEDGER "ledger_entries"
 #define PART_BLINDS "blind indexes"
+#define COMPACTION_DUE                                                                         \
+    "compaction due" /* a row of its own while pages may hold plain remains */
 
 /* --- what is done ------------------------------------------------------------------------- */
 static enum err is_done(struct db *db, const char *part, const uint8_t id[COLUMN_ID_SIZE],
@@ -160,6 +162,27 @@ static void read_values(struct statement *s, const struct part *p, struct row *r
     }
 }
 
+static void compose_next(const struct part *p, bool first, struct sql *q)
+{
+    sql_add(q, "SELECT ");
+    add_names(q, p->keys);
+    sql_add(q, ", ");
+    add_names(q, bound_columns(p));
+    for (size_t i = 0; i < VALUES_MAX && p->values[i].sealed; i++) {
+        sql_add(q, ", ");
+        sql_add(q, p->values[i].plain ? p->values[i].plain : "");
+        sql_add(q, p->values[i].plain ? ", " : "");
+        sql_add(q, p->values[i].sealed);
+    }
+    sql_add(q, " FROM ");
+    sql_add(q, p->table);
+    if (!first)
+        add_comparison(q, p, ">");
+    sql_add(q, " ORDER BY ");
+    add_names(q, p->keys);
+    sql_add(q, " LIMIT 1");
+}
+
 /* The first row behind `r` (first: of all), which it replaces. ERR_NOT_FOUND at the end. */
 static enum err next_row(struct db *db, const struct part *p, bool first, struct row *r)
 {
@@ -167,23 +190,7 @@ static enum err next_row(struct db *db, const struct part *p, bool first, struct
     const struct column *bound = bound_columns(p);
     struct sql q = {.len = 0};
 
-    sql_add(&q, "SELECT ");
-    add_names(&q, p->keys);
-    sql_add(&q, ", ");
-    add_names(&q, bound);
-    for (size_t i = 0; i < VALUES_MAX && p->values[i].sealed; i++) {
-        sql_add(&q, ", ");
-        sql_add(&q, p->values[i].plain ? p->values[i].plain : "");
-        sql_add(&q, p->values[i].plain ? ", " : "");
-        sql_add(&q, p->values[i].sealed);
-    }
-    sql_add(&q, " FROM ");
-    sql_add(&q, p->table);
-    if (!first)
-        add_comparison(&q, p, ">");
-    sql_add(&q, " ORDER BY ");
-    add_names(&q, p->keys);
-    sql_add(&q, " LIMIT 1");
+    compose_next(p, first, &q);
     TRY(statement_begin(&s, db, q.text));
     if (!first)
         bind_keys(&s, p, r);
@@ -365,6 +372,8 @@ static enum err batch(struct walk *w, struct place *at, const char *name)
     TRY(db_begin(w->db));
     for (unsigned i = 0; e == ERR_OK && !at->ended && i < ROWS_AT_ONCE; i++)
         e = step(w, at);
+    if (e == ERR_OK && w->told->plain > 0)
+        e = note_done(w->db, COMPACTION_DUE, w->id);
     if (e == ERR_OK && at->ended)
         e = note_done(w->db, name, w->id);
     if (e == ERR_OK)
@@ -451,6 +460,21 @@ static enum err compact(struct db *db)
     return rc == SQLITE_OK ? ERR_OK : db_error(db, rc, "compacting the database");
 }
 
+/* Also when an earlier start sealed and was stopped before it came to this. */
+static enum err compact_if_due(struct db *db)
+{
+    AUTO_CLEAR(statement_end) struct statement s = {.handle = NULL};
+    bool due = false;
+
+    TRY(statement_begin(&s, db, "SELECT 1 FROM sealing WHERE part = '" COMPACTION_DUE "'"));
+    TRY(statement_step(&s, &due));
+    if (!due)
+        return ERR_OK;
+    statement_end(&s); /* a statement that stands would be in the way */
+    TRY(compact(db));
+    return execute(db, "DELETE FROM sealing WHERE part = '" COMPACTION_DUE "'");
+}
+
 enum err sealing_catch_up(struct db_pool *pool, struct sealing *out)
 {
     struct walk w = {.keys = db_columns_of(pool)->personal, .told = out};
@@ -464,44 +488,11 @@ enum err sealing_catch_up(struct db_pool *pool, struct sealing *out)
         TRY(part_walk(&w, &SEALED_PARTS[i], SEALED_PARTS[i].name));
     TRY(part_walk(&w, NULL, PART_LEDGER));
     TRY(blinds_drop(&w));
-    if (out->plain > 0)
-        TRY(compact(w.db));
+    TRY(compact_if_due(w.db));
     return out->rows > 0 ? db_checkpoint(pool) : ERR_OK;
 }
 
 enum err sealing_done(struct db *db, const uint8_t id[COLUMN_ID_SIZE], bool *out)
 {
     return is_done(db, PART_BLINDS, id, out); /* the last of all */
-}
-
-/* --- counting ----------------------------------------------------------------------------- */
-static enum err count_column(struct db *db, const char *table, const char *column,
-                             const uint8_t id[COLUMN_ID_SIZE], uint64_t *sum)
-{
-    AUTO_CLEAR(statement_end) struct statement s;
-    struct sql q = {.len = 0};
-
-    sql_add(&q, "SELECT count(*) FROM ");
-    sql_add(&q, table);
-    sql_add(&q, " WHERE substr(");
-    sql_add(&q, column);
-    sql_add(&q, ", 2, 4) = ?");
-    TRY(statement_begin(&s, db, q.text));
-    bind_blob(&s, id, COLUMN_ID_SIZE);
-    TRY(statement_find(&s));
-    *sum += read_u64(&s);
-    return statement_read(&s);
-}
-
-enum err sealing_count(struct db *db, const uint8_t id[COLUMN_ID_SIZE], uint64_t *out)
-{
-    *out = 0;
-    for (size_t i = 0; i < SEALED_PARTS_COUNT; i++) {
-        for (size_t v = 0; v < VALUES_MAX && SEALED_PARTS[i].values[v].sealed; v++)
-            TRY(count_column(db, SEALED_PARTS[i].table, SEALED_PARTS[i].values[v].sealed, id,
-                             out));
-    }
-    for (size_t i = 0; i < SEALED_COUNTED_COUNT; i++)
-        TRY(count_column(db, SEALED_COUNTED[i].table, SEALED_COUNTED[i].column, id, out));
-    return ERR_OK;
 }

@@ -1,7 +1,9 @@
-/* Which columns are sealed, and what their rows are bound to: as the record files have it. */
+/* Which columns are sealed, and what their rows are bound to: as the record files have it. And
+ * how many of their values are under a key. */
 #include "storage/sealing_parts.h"
 
 #include "storage/ledger_words.h"
+#include "storage/record.h"
 #include "storage/record_sealing.h"
 
 #include <string.h>
@@ -107,4 +109,36 @@ bool sealing_knows(const char *domain)
             return true;
     }
     return false;
+}
+
+/* --- counting ----------------------------------------------------------------------------- */
+static enum err count_column(struct db *db, const char *table, const char *column,
+                             const uint8_t id[COLUMN_ID_SIZE], uint64_t *sum)
+{
+    AUTO_CLEAR(statement_end) struct statement s;
+    struct sql q = {.len = 0};
+
+    sql_add(&q, "SELECT count(*) FROM ");
+    sql_add(&q, table);
+    sql_add(&q, " WHERE substr(");
+    sql_add(&q, column);
+    sql_add(&q, ", 2, 4) = ?");
+    TRY(statement_begin(&s, db, q.text));
+    bind_blob(&s, id, COLUMN_ID_SIZE);
+    TRY(statement_find(&s));
+    *sum += read_u64(&s);
+    return statement_read(&s);
+}
+
+enum err sealing_count(struct db *db, const uint8_t id[COLUMN_ID_SIZE], uint64_t *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < SEALED_PARTS_COUNT; i++) {
+        for (size_t v = 0; v < VALUES_MAX && SEALED_PARTS[i].values[v].sealed; v++)
+            TRY(count_column(db, SEALED_PARTS[i].table, SEALED_PARTS[i].values[v].sealed, id,
+                             out));
+    }
+    for (size_t i = 0; i < SEALED_COUNTED_COUNT; i++)
+        TRY(count_column(db, SEALED_COUNTED[i].table, SEALED_COUNTED[i].column, id, out));
+    return ERR_OK;
 }

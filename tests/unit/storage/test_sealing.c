@@ -218,6 +218,43 @@ START_TEST(a_walk_that_was_broken_off_goes_on)
 }
 END_TEST
 
+static int64_t count_of(const char *sql)
+{
+    AUTO_CLEAR(statement_end) struct statement s;
+
+    ok(statement_begin(&s, db, sql));
+    ok(statement_find(&s));
+    return read_int(&s);
+}
+
+/* Moved rows leave parts of themselves in their pages, which compaction takes away: it stays
+ * due until it was done. */
+START_TEST(compaction_is_not_forgotten)
+{
+    static const char due[] = "SELECT count(*) FROM sealing WHERE part = 'compaction due'";
+    struct sealing told;
+
+    open_records();
+    write_plain(400);
+    execute(db, "UPDATE artefacts SET sealed_filename = x'0100000000' WHERE id ="
+                " (SELECT max(id) FROM artefacts)");
+    fails(ERR_CORRUPT, sealing_catch_up(pool, &told));
+    ck_assert_int_eq(count_of(due), 1);
+    execute(db, "UPDATE artefacts SET filename = '', description = '', sealed_filename = NULL;"
+                "UPDATE artefact_links SET reason = '';"
+                "CREATE TABLE left_over(text TEXT); INSERT INTO left_over VALUES('Zebedee');"
+                "PRAGMA secure_delete = OFF; DROP TABLE left_over; PRAGMA secure_delete = ON");
+    ok(db_checkpoint(pool));
+    ck_assert(files_have(scratch_path(&dir, "db"), "Zebedee"));
+    ok(sealing_catch_up(pool, &told)); /* nothing plain is left to be sealed */
+    ck_assert_uint_eq(told.plain, 0);
+    ck_assert_int_eq(count_of(due), 0);
+    ok(db_checkpoint(pool));
+    ck_assert(!files_have(scratch_path(&dir, "db"), "Zebedee"));
+    close_records();
+}
+END_TEST
+
 START_TEST(everything_goes_under_a_new_key)
 {
     AUTO(column_keys_free) struct column_keys *both = columns_of_test(1);
@@ -446,7 +483,8 @@ int main(void)
     return SUITE_RUN("storage/sealing", without_a_key_nothing_is_written_and_nothing_read,
                      a_plane_that_seals_writes_what_others_read, what_is_moved_does_not_open,
                      a_key_that_is_gone_is_damage, what_older_versions_left_plain_is_sealed,
-                     a_walk_that_was_broken_off_goes_on, everything_goes_under_a_new_key,
+                     a_walk_that_was_broken_off_goes_on, compaction_is_not_forgotten,
+                     everything_goes_under_a_new_key,
                      free_words_in_the_log_are_sealed_and_its_own_are_not,
                      a_changed_rest_is_found, entries_of_older_versions_are_sealed,
                      every_sealed_column_is_in_the_table);
