@@ -70,9 +70,6 @@ const char *const SCHEMA_REPORTS[] = {
     ") STRICT, WITHOUT ROWID",
     "CREATE INDEX claim_subjects_by_subject ON claim_subjects(subject, claim)"
     " WHERE subject IS NOT NULL",
-
-    /* Claims under special rules go first. */
-    "CREATE INDEX claims_urgent ON claims(id) WHERE special_rules = 1",
     NULL,
 };
 

@@ -89,7 +89,7 @@ static void go_back(void)
     execute("DROP TABLE retention_shortenings; DROP TABLE retention; DROP TABLE live_interest;"
             "DROP TABLE disposals; DROP TABLE disposal_list_items; DROP TABLE disposal_lists;"
             "DROP TABLE holds; DROP TABLE restrictions;");
-    execute("DROP TABLE medical_reports; DROP TABLE claim_subjects; DROP INDEX claims_urgent;");
+    execute("DROP TABLE medical_reports; DROP TABLE claim_subjects;");
     execute("DROP TABLE incidents; DROP TABLE copy_deletions;"
             "DROP INDEX read_sessions_by_artefact; DROP TABLE claim_deaths;"
             "ALTER TABLE choice_events DROP COLUMN policy;"
