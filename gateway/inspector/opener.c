@@ -4,9 +4,9 @@
  * Invariants: what goes out is whole or the answer is not OPENED_WHOLE, and the answer is given
  * before the pipe ends; nothing goes out for a wrong password. Streams stay as they are, but
  * for the encryption: what clamd and the examiner unpack is what was in the file. */
-#include "gateway/inspect/job.h"
+#include "gateway/inspector/opener.h"
+
 #include "gateway/inspector/roles.h"
-#include "gateway/inspector/source.h"
 
 #include <errno.h>
 #include <qpdf/qpdf-c.h>
@@ -83,6 +83,8 @@ static enum opened open_by(const uint8_t *data, size_t len, const char *password
         said = judge_error(q);
     else
         said = write_opened(q, out);
+    if (qpdf_has_error(q))
+        (void)qpdf_get_error(q); /* or it would be printed */
     qpdf_cleanup(&q);
     return said;
 }
@@ -111,7 +113,7 @@ static bool to_latin(const char *utf8, char out[PASSWORD_MAX + 1])
     return any;
 }
 
-static enum opened open_pdf(struct source *s, const char *password, int out)
+enum opened open_locked(struct source *s, const char *password, int out)
 {
     char latin[PASSWORD_MAX + 1];
     const uint8_t *data;
@@ -134,7 +136,7 @@ int opener_run(int plain, int password, int opened)
 
     source_from_pipe(&s, plain);
     if (read_password(password, word))
-        answer = (char)open_pdf(&s, word, opened);
+        answer = (char)open_locked(&s, word, opened);
     sodium_memzero(word, sizeof(word));
     return write_all(password, (const uint8_t *)&answer, 1) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
