@@ -664,6 +664,29 @@ class Away(Inspected):
             self.clamd.start()
         self.settled([i for i, a in self.listed().items() if a.get("status_reason") == "not-inspected"])
 
+    def test_nobody_lets_out_of_quarantine_what_was_not_inspected(self):
+        """A recording without proof of notice that came while the scanner was away."""
+        claim = self.gw.create_claim("ben", assigned_to=["asim"])
+        assessment, owner = self.gw.create_assessment(claim), self.gw.token("records_owner", "rosa")
+        self.clamd.stop()
+        sent = self.expect(self.gw.upload(
+            claim, samples.wav(60), self.gw.token("assessor", "asim"), kind="assessment_audio", media="audio/wav",
+            filename="a.wav", params=self.gw.recording(assessment, -120, -60)), 201).json["artefact"]
+        self.assertEqual((sent["status"], sent["status_reason"]), ("quarantined", "recording-no-notice"))
+        path = f"/v1/artefacts/{sent['id']}"
+        reason = {"reason": "told by telephone"}
+        self.expect(self.gw.post(f"{path}/quarantine-release", owner, reason), 409, "conflict")
+        self.clamd.start()
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            told = (self.gw.get(path, owner).json["inspection"] or {}).get("outcome")
+            if told == "clean" or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+        self.assertEqual(told, "clean")
+        done = self.expect(self.gw.post(f"{path}/quarantine-release", owner, reason), 200).json
+        self.assertEqual(done["status"], "available")
+
     def test_stopped_is_kept_and_done_later(self):
         self.clamd.stop()
         letter = samples.pdf("while it was away")
