@@ -35,6 +35,8 @@ enum err waiting_fill(struct evidence *ev, struct db *db, const struct claim_rec
     if (out->counted)
         TRY(asking_count(db, &claim->id, p, relations, &out->counts));
     TRY(clock_of(db, claim, &clock));
+    if (clock.ended_at == 0 && deadline_stage_ends(&ev->config.deadlines, claim->stage))
+        clock.ended_at = claim->updated_at; /* before there were clocks, or other settings */
     memcpy(out->nation, clock.nation, sizeof(out->nation));
     deadline_age(ev->parts.calendar, &ev->config.deadlines, &clock, clock_now(), &out->age);
     return out->kept ? lease_look(db, &claim->id, p, relations, &out->lease) : ERR_OK;
