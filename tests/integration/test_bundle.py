@@ -319,7 +319,8 @@ class Harm(Base):
             for claim in (plain, full):
                 self.letter(claim, f"letter-{n}.pdf")
             hidden.append(self.report(full))
-        secrets = [h.encode() for h in hidden] + [b"medical", b"prognosis", b"SR1", b"harm", b"left_out", b"Left out"]
+        secrets = [h.encode() for h in hidden]
+        words = [b"medical", b"prognosis", b"SR1", b"harm", b"left_out", b"Left out"]  # base64 may spell them by chance
         for artefact in hidden:
             told = self.gw.get(f"/v1/artefacts/{artefact}", self.gw.manager).json
             secrets += [told["sha256"].encode()]
@@ -332,6 +333,10 @@ class Harm(Base):
                 self.assertNotIn(secret, other.answer.body)
                 for name in other.names:
                     self.assertNotIn(secret, other.zip.read(name), name)
+            for name in (n for n in other.names if not n.startswith("receipts/")):
+                for word in words:
+                    self.assertNotIn(word, name.encode())
+                    self.assertNotIn(word, other.zip.read(name), name)
             self.assertNotIn("Evidence-Left-Out", other.answer.headers)
         for token, query in ((self.ada, ""), (self.gw.manager, "?purpose=subject_access")):
             sep = "&" if query else "?"
