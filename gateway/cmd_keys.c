@@ -89,7 +89,9 @@ static int keys_list(int argc, char **argv)
     const struct cli_command command = {
         .name = "keys list",
         .operands = "",
-        .about = "Prints the service keys, their state and how many artefacts each one opens.",
+        .about =
+            "Prints the service keys, their state and how many artefacts each one opens; and "
+            "the column keys, with how many values each one seals.",
         .options = options,
         .n_options = ARRAY_LEN(options)};
     int code = cli_parse(&command, argc, argv);
