@@ -7,13 +7,14 @@ inspects and to one that does not, in turns, so that both meet the same neighbou
 Prints for each size the server's CPU of one upload (user and system time of its whole process tree,
 from /proc, inspectors included, clamd not), the ratio of the medians, and by how much the median
 upload takes longer. Without --clamd it starts one of its own with the two lines of the tests' database;
-what clamd itself uses is told apart. What it stores goes with its folder.
+what clamd itself uses, and how long it takes alone for such a file, is told apart. What it stores goes with its folder.
 """
 
 import argparse
 import json
 import os
 import pathlib
+import socket
 import statistics
 import sys
 import time
@@ -91,15 +92,28 @@ class Side:
             self.clamd_cpu.append(theirs.server() / len(letters))
 
 
-def measure(size, rounds, sides):
+def alone(path, data):
+    """How long clamd takes by itself for what it has not seen before."""
+    begun = time.monotonic()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(path)
+        s.sendall(b"zINSTREAM\0" + len(data).to_bytes(4, "big") + data + bytes(4))
+        if s.recv(64) != b"stream: OK\0":
+            raise SystemExit("clamd does not find it clean")
+    return time.monotonic() - begun
+
+
+def measure(size, rounds, sides, clamd):
     for side in sides.values():
         side.cpu, side.clamd_cpu, side.seconds = [], [], []
         for _ in range(WARM_UP):
             side.upload(letter(size))
+    by_itself = []
     count = UPLOADS["large" if size >= LARGE else "small"]
     for number in range(rounds):
         for side in list(sides.values())[::1 if number % 2 == 0 else -1]:
             side.turn([letter(size) for _ in range(count)])
+        by_itself += [alone(clamd, letter(size)) for _ in range(count // 2)]
     off, on = sides["off"], sides["on"]
     middle = statistics.median
     return {
@@ -108,6 +122,7 @@ def measure(size, rounds, sides):
         "cpu_ratio": round(middle(on.cpu) / middle(off.cpu), 2),
         "clamd_cpu_ms": round(1000 * middle(on.clamd_cpu), 2) if on.clamd_cpu else None,
         "median_ms_off": round(1000 * middle(off.seconds), 1), "median_ms_on": round(1000 * middle(on.seconds), 1),
+        "clamd_alone_ms": round(1000 * middle(by_itself), 1),
         "median_ms_more": round(1000 * (middle(on.seconds) - middle(off.seconds)), 1),
     }
 
@@ -125,14 +140,15 @@ def main():
     clamd = None if options.clamd else Clamd(*GOOD).start()
     gateways = {}
     try:
-        for name, socket in (("off", "none"), ("on", options.clamd or str(clamd.socket))):
+        for name, scanner in (("off", "none"), ("on", options.clamd or str(clamd.socket))):
             gateways[name] = gateway = Gateway(True)
-            gateway.init(socket)
+            gateway.init(scanner)
             gateway.start()
         sides = {name: Side(g, Session(g, timeout=120), [clamd.process.pid] if clamd and name == "on" else None)
                  for name, g in gateways.items()}
         for size in options.sizes.split(","):
-            print(json.dumps(measure(size_of(size), options.rounds, sides)), flush=True)
+            print(json.dumps(measure(size_of(size), options.rounds, sides,
+                                     options.clamd or str(clamd.socket))), flush=True)
     finally:
         for gateway in gateways.values():
             try:
