@@ -17,6 +17,7 @@ from wire import Wire
 CHUNK = 256 * 1024
 MIB = 1024 * 1024
 TOKEN_SECONDS = 4
+PATIENCE_SECONDS = 60
 
 
 class Client(GatewayTest):
@@ -264,13 +265,24 @@ class Breaks(Client):
         self.assertGreaterEqual(int(answers[first]["offset"]), max(acknowledged, default=0))
         return int(answers[first]["offset"])
 
+    def taken_in(self):
+        for line in self.gw.ops("/metrics").body.decode().splitlines():
+            if line.startswith("evidence_bytes_in_total "):
+                return float(line.split()[1])
+        raise AssertionError("nobody counts the bytes")
+
     def test_resumed_by_another_process(self):
+        before = self.taken_in()
         self.wire.hold_after(MIB)
         first = self.start(storage=self.storage())
         url = first.until("created")["url"]
         self.wire.await_hold()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.taken_in() - before <= MIB // 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
         first.tell(do="abort")
         first.until("aborted")
+        self.wire.cut()  # else what it had sent by then, perhaps all, would still arrive
         self.wire.release()
         self.assertEqual(first.close(), 0)
         second = self.sent(storage=self.storage())
