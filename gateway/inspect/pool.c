@@ -83,6 +83,17 @@ bool await_fd(int fd, short events, int64_t deadline_ms)
     }
 }
 
+/* The answer to a question of that moment, unless a later one has been answered. */
+static void about_keep(struct inspectors *p, int64_t asked_ms, const struct clamd_about *about)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    if (asked_ms >= p->about_ms) {
+        p->about = *about;
+        p->about_ms = asked_ms;
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
 enum err engine_about(struct inspectors *p, struct clamd_about *out)
 {
     int64_t now = clock_steady_ms();
@@ -95,10 +106,8 @@ enum err engine_about(struct inspectors *p, struct clamd_about *out)
     if (fresh)
         return ERR_OK;
     e = clamd_version(p->clamd_socket, p->config.clamd_wait_ms, out, NULL);
-    (void)pthread_mutex_lock(&p->lock);
-    p->about = *out;
-    p->about_ms = e == ERR_OK ? now : 0;
-    (void)pthread_mutex_unlock(&p->lock);
+    if (e == ERR_OK)
+        about_keep(p, now, out);
     return e;
 }
 
@@ -165,6 +174,7 @@ bool engine_believed(struct inspectors *p, pid_t clamd)
 void inspectors_health(struct inspectors *p, struct inspectors_health *out)
 {
     struct clamd_about about = {.signatures_at = 0};
+    int64_t asked = clock_steady_ms();
     pid_t pid = 0;
 
     *out = (struct inspectors_health){.limits_known = p->limits_known,
@@ -176,6 +186,7 @@ void inspectors_health(struct inspectors *p, struct inspectors_health *out)
         clamd_version(p->clamd_socket, p->config.clamd_wait_ms, &about, &pid) == ERR_OK;
     if (!out->clamd_reachable)
         return;
+    about_keep(p, asked, &about); /* what is inspected because of it is told the same */
     out->good = engine_believed(p, pid);
     (void)pthread_mutex_lock(&p->lock);
     out->detects = p->behaviour.detects;
