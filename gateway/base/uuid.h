@@ -1,5 +1,6 @@
-/* UUID version 7 (RFC 9562): 48 bits of milliseconds, 74 random bits. Identifiers of claims,
- * artefacts and assessments; opaque and not guessable. */
+/* UUID version 7 (RFC 9562): the time to the microsecond, 62 random bits. Identifiers of
+ * claims, artefacts and assessments: opaque, not guessable, and in the order in which a process
+ * made them as long as its clock moves on. */
 #ifndef GATEWAY_BASE_UUID_H
 #define GATEWAY_BASE_UUID_H
 

@@ -40,6 +40,12 @@ ALLOWED = {
     "secure_client_renego": "the scanner takes a connection that is closed in good order for one "
                             "that renegotiated; test_renegotiation looks more closely",
 }
+# What it may say when it could not look, as (id, finding), each with its reason.
+NOT_LOOKED_AT = {
+    ("sessionresumption_ticket", "check failed because of connect problem"):
+        "its client hangs up without waiting for the ticket, which TLS 1.3 sends after the handshake, "
+        "and has nothing to come back with then; test_sessions_resume waits for the ticket",
+}
 BAD = {"LOW", "MEDIUM", "HIGH", "CRITICAL", "WARN", "FATAL"}
 
 
@@ -86,7 +92,15 @@ class Scanners(Base):
 
     @unittest.skipUnless(shutil.which("testssl"), "testssl is not installed")
     def test_testssl(self):
+        wrong = self.scan()
+        for _ in range(2):  # a warning says that it could not look: on a busy machine, once more
+            if any("(WARN)" in line for line in wrong):
+                wrong = self.scan()
+        self.assertEqual(wrong, [])
+
+    def scan(self):
         out = self.gw.folder / "testssl.json"
+        out.unlink(missing_ok=True)
         done = subprocess.run(
             ["testssl", "--quiet", "--warnings", "off", "--color", "0", "--nodns", "none",
              "--add-ca", str(self.gw.ca), "--jsonfile", str(out), "--protocols",
@@ -98,9 +112,9 @@ class Scanners(Base):
         self.assertTrue(out.exists(), done.stdout[-2000:])
         found = json.loads(out.read_text())
         self.assertGreater(len(found), 40)
-        wrong = [f"{f['id']} ({f['severity']}): {f['finding']}" for f in found
-                 if f["severity"] in BAD and f["id"] not in ALLOWED]
-        self.assertEqual(wrong, [])
+        return [f"{f['id']} ({f['severity']}): {f['finding']}" for f in found
+                if f["severity"] in BAD and f["id"] not in ALLOWED
+                and (f["id"], f["finding"]) not in NOT_LOOKED_AT]
 
 
 class Handshakes(Base):
