@@ -63,7 +63,9 @@ static enum err execute(const char *program, int control, pid_t *pid)
 {
     static char name[] = "evidence-inspector", serve[] = "serve";
     char *argv[] = {name, serve, NULL};
-    char *no_environment[] = {NULL};
+    /* bound once here, or every child of the nursery binds anew what it calls */
+    static char bind_now[] = "LD_BIND_NOW=1";
+    char *environment[] = {bind_now, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     int failed;
@@ -78,7 +80,7 @@ static enum err execute(const char *program, int control, pid_t *pid)
     if (failed == 0)
         failed = add_signals(&attr);
     if (failed == 0)
-        failed = posix_spawn(pid, program, &actions, &attr, argv, no_environment);
+        failed = posix_spawn(pid, program, &actions, &attr, argv, environment);
     (void)posix_spawnattr_destroy(&attr);
     (void)posix_spawn_file_actions_destroy(&actions);
     errno = failed;
