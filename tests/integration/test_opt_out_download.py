@@ -6,88 +6,38 @@ retrieval whose copy is to be deleted, or refused; nothing asked for after the a
 
 import collections
 import http.client
-import os
-import random
 import ssl
-import threading
-import time
 import unittest
 
-import gateway_fixture as fixture
-import samples
-from gateway_fixture import GatewayTest, now
+import opt_out_rounds
 
-LANES = 8
-PER_CLAIM = 25
 REFUSED = (404, 409, 410, 451)
 CUT = (http.client.IncompleteRead, ConnectionError, ssl.SSLError)
 
 
-class Lane:
-    """A reader and a claimant with a connection each, who set off together again and again."""
+class Lane(opt_out_rounds.Lane):
+    """A reader and a claimant."""
 
-    def __init__(self, test, number, rounds, seed):
-        self.test, self.gw, self.rounds = test, test.gw, rounds
-        self.dice = random.Random(f"{seed}/{number}")
-        self.outcomes, self.problems = collections.Counter(), []
-        self.span = 0.01  # of the random delays: about how long a download takes
-
-    def run(self):
-        try:
-            with fixture.Session(self.gw) as reader, fixture.Session(self.gw) as claimant:
-                done = 0
-                while done < self.rounds:
-                    claim = self.gw.create_claim("ada", assigned_to=["asim"])
-                    ended = [self.once(claim, reader, claimant)
-                             for _ in range(min(PER_CLAIM, self.rounds - done))]
-                    done += len(ended)
-                    self.in_the_log(claim, ended)
-        except BaseException as e:
-            self.problems.append(f"{type(e).__name__}: {e}")
-
-    def recording(self, claim, session):
-        token, gw = self.test.tokens, self.gw
-        made = session.request("POST", f"/v1/claims/{claim}/assessments", token["assessor"], {
-            "channel": "telephone", "scheduled_at": now(-7200), "provider": "Invented"}).json["id"]
-        noticed = gw.choose(made, token["assessor"], "notice", now(-7000), session=session)
-        assert noticed.status == 201, noticed
-        data = samples.wav(seconds=self.dice.choice((0.5, 5, 20, 60)), seed=self.dice.random())
-        sent = gw.upload(claim, data, token["assessor"], "assessment_audio", "audio/wav", "a.wav",
-                         gw.recording(made), session=session)
-        assert sent.status == 201 and sent.json["artefact"]["status"] == "available", sent
-        return made, sent.json["artefact"]["id"], data
+    span, most, stretch = 0.01, 0.1, 1.2
 
     def once(self, claim, reader, claimant):
-        token, gw = self.test.tokens, self.gw
-        assessment, artefact, data = self.recording(claim, claimant)
-        path = f"/v1/artefacts/{artefact}/content?purpose=assessment"
-        delays = self.dice.uniform(0, self.span), self.dice.uniform(0, self.span)
-        effective = now(self.dice.choice((-3600, -2000, 0)))
-        answers, together = {}, threading.Barrier(2)
+        assessment, data = self.noticed(claim, claimant), self.sound(0.5, 5, 20, 60)
+        artefact = self.stored(claim, assessment, data, claimant)
+        path, token = f"/v1/artefacts/{artefact}/content?purpose=assessment", self.test.tokens["assessor"]
+        answers = []
 
         def download():
-            together.wait()
-            time.sleep(delays[0])
-            begun = time.monotonic()
             try:
-                answers["read"] = reader.request("GET", path, token["assessor"])
+                answers.append(reader.request("GET", path, token))
             except CUT as e:
-                answers["read"] = e
-            answers["took"] = time.monotonic() - begun
+                answers.append(e)
 
-        other = threading.Thread(target=download)
-        other.start()
-        together.wait()
-        time.sleep(delays[1])
-        choice = gw.choose(assessment, token["claimant"], "opt_out", effective, session=claimant)
-        later = claimant.request("GET", path, token["assessor"])  # behind the answer: too late
-        other.join()
-        self.span += (min(answers["took"], 0.1) * 2 - self.span) * 0.1
-        if choice.status != 201:
-            self.problems.append(f"opt-out: {choice}")
+        with self.against(download):
+            self.opt_out(assessment, claimant)
+            later = claimant.request("GET", path, token)  # behind the answer: too late
         if later.status not in REFUSED or b"RIFF" in later.body:
             self.problems.append(f"{artefact} is served after the opt-out's answer: {later}")
-        return assessment, artefact, self.outcome(artefact, data, answers["read"])
+        return assessment, artefact, self.outcome(artefact, data, answers[0])
 
     def outcome(self, artefact, data, read):
         if isinstance(read, CUT):
@@ -101,6 +51,7 @@ class Lane:
             if read.status not in REFUSED or b"RIFF" in read.body:
                 self.problems.append(f"download: {read}")
         self.outcomes[end] += 1
+        self.lean(rival_first=end != "opted out first")
         return end
 
     def history(self, claim):
@@ -112,7 +63,7 @@ class Lane:
             cursor = f"&cursor={page['next']}" if "next" in page else None
         return events
 
-    def in_the_log(self, claim, ended):
+    def ended(self, claim, rounds):
         """What was read was opened before the opt-out's entry, and is on the list."""
         events = self.history(claim)
         opened = collections.defaultdict(list)
@@ -120,7 +71,7 @@ class Lane:
             if e["event"] == "read.opened":
                 opened[e["artefact"]].append(e)
         cut_off = {e["assessment"]: e["entry"] for e in events if e["event"] == "choice.opt_out"}
-        for assessment, artefact, end in ended:
+        for assessment, artefact, end in rounds:
             reads = opened[artefact]
             if len(reads) != (0 if end == "opted out first" else 1):
                 self.problems.append(f"{artefact}: {end}, and opened {len(reads)} times")
@@ -133,31 +84,9 @@ class Lane:
                 self.problems.append(f"{artefact}: {end}, but listed {listed}")
 
 
-class Race(GatewayTest):
-    release = True
-
+class Race(opt_out_rounds.RaceTest):
     def test_the_opt_out_cuts_off(self):
-        rounds = 10000 if fixture.long_campaign() else 1000
-        if not fixture.is_release():
-            rounds = min(rounds, 304)  # the sanitizers make it slow
-        seed = os.environ.get("EG_SEED") or str(random.randrange(2 ** 32))
-        print(f"EG_SEED={seed}", flush=True)
-        self.tokens = {"assessor": self.gw.token("assessor", "asim"), "manager": self.gw.manager,
-                       "claimant": self.gw.token("claimant", "ada")}
-        self.gw.system
-        lanes = [Lane(self, n, rounds // LANES, seed) for n in range(LANES)]
-        threads = [threading.Thread(target=lane.run) for lane in lanes]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-        outcomes = sum((lane.outcomes for lane in lanes), collections.Counter())
-        problems = [p for lane in lanes for p in lane.problems]
-        print(f"{dict(outcomes)}, {len(problems)} violations", flush=True)
-        self.assertEqual(problems[:5], [], f"{len(problems)} problems")
-        self.assertEqual(sum(outcomes.values()), rounds // LANES * LANES)
-        for order in ("served first", "opted out first"):
-            self.assertGreater(outcomes[order], rounds * 0.05, "the race was not one")
+        self.judge(self.lanes(Lane, 1000, 304), ("served first", "opted out first"), 0.05)
 
 
 if __name__ == "__main__":
