@@ -1,63 +1,28 @@
 /* Executing the inspectors' program and speaking with it.
  *
- * Invariants: it is executed, not forked: nothing of the front's memory is in it, and it
- * inherits its control socket and standard error alone. Nothing is read from the socket after
- * the first answer, so that no lock is needed: a packet goes whole. */
+ * Invariant: nothing is read from the socket after the first answer, so that no lock is needed:
+ * a packet goes whole. */
 #include "gateway/inspect/spawner.h"
 
-#include "gateway/base/clock.h"
+#include "gateway/base/child.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-enum { START_WAIT_MS = 20000, STOP_WAIT_MS = 2000, STOP_POLL_MS = 5, SEND_WAIT_S = 5 };
+enum { START_WAIT_MS = 20000, STOP_WAIT_MS = 2000, SEND_WAIT_MS = 5000 };
+_Static_assert((int)JOB_CONTROL_FD == (int)CHILD_CONTROL_FD, "where it finds its socket");
 
 struct spawner {
     pid_t pid;
     int control;
     _Atomic uint64_t last_id;
 };
-
-static int add_actions(posix_spawn_file_actions_t *actions, int control)
-{
-    int failed =
-        posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-
-    if (failed == 0)
-        failed =
-            posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    if (failed == 0)
-        failed = posix_spawn_file_actions_adddup2(actions, control, JOB_CONTROL_FD);
-    if (failed == 0)
-        failed = posix_spawn_file_actions_addclosefrom_np(actions, JOB_CONTROL_FD + 1);
-    return failed;
-}
-
-static int add_signals(posix_spawnattr_t *attr)
-{
-    sigset_t none, all;
-    int failed;
-
-    (void)sigemptyset(&none);
-    (void)sigfillset(&all);
-    failed = posix_spawnattr_setsigmask(attr, &none);
-    if (failed == 0)
-        failed = posix_spawnattr_setsigdefault(attr, &all);
-    if (failed == 0)
-        failed = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    return failed;
-}
 
 static enum err execute(const char *program, int control, pid_t *pid)
 {
@@ -66,25 +31,8 @@ static enum err execute(const char *program, int control, pid_t *pid)
     /* bound once here, or every child of the nursery binds anew what it calls */
     static char bind_now[] = "LD_BIND_NOW=1";
     char *environment[] = {bind_now, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    int failed;
 
-    if (posix_spawn_file_actions_init(&actions) != 0)
-        return err_set(ERR_NOMEM, "posix_spawn");
-    if (posix_spawnattr_init(&attr) != 0) {
-        (void)posix_spawn_file_actions_destroy(&actions);
-        return err_set(ERR_NOMEM, "posix_spawn");
-    }
-    failed = add_actions(&actions, control);
-    if (failed == 0)
-        failed = add_signals(&attr);
-    if (failed == 0)
-        failed = posix_spawn(pid, program, &actions, &attr, argv, environment);
-    (void)posix_spawnattr_destroy(&attr);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    errno = failed;
-    return failed == 0 ? ERR_OK : err_errno("executing evidence-inspector");
+    return child_start(program, argv, environment, control, pid);
 }
 
 static enum err await_ready(int control, unsigned *lacks)
@@ -110,15 +58,6 @@ static enum err await_ready(int control, unsigned *lacks)
                : err_set((enum err)ready.status, "evidence-inspector: %.200s", ready.message);
 }
 
-static enum err set_send_deadline(int fd)
-{
-    struct timeval t = {.tv_sec = SEND_WAIT_S};
-
-    return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)) == 0
-               ? ERR_OK
-               : err_errno("SO_SNDTIMEO");
-}
-
 enum err spawner_begin(const char *program, const struct job_settings *settings,
                        struct spawner **out)
 {
@@ -135,7 +74,7 @@ enum err spawner_begin(const char *program, const struct job_settings *settings,
     e = execute(program, pair[1], &s->pid);
     (void)close(pair[1]);
     TRY(e);
-    TRY(set_send_deadline(s->control));
+    TRY(child_send_deadline(s->control, SEND_WAIT_MS));
     TRY(job_send(s->control, &first, NULL, 0));
     *out = TAKE(s);
     return ERR_OK;
@@ -167,19 +106,10 @@ enum err spawner_forward(struct spawner *s, const struct job *j, const int *fds,
 /* Its end within the time, or SIGKILL to that one process (whose children die with it). */
 void spawner_stop(struct spawner *s)
 {
-    int64_t deadline = clock_steady_ms() + STOP_WAIT_MS;
-
     if (s == NULL)
         return;
     fd_close_auto(&s->control);
-    while (s->pid > 0 && waitpid(s->pid, NULL, WNOHANG) == 0) {
-        if (clock_steady_ms() > deadline) {
-            (void)kill(s->pid, SIGKILL);
-            (void)waitpid(s->pid, NULL, 0);
-            break;
-        }
-        (void)poll(NULL, 0, STOP_POLL_MS);
-    }
+    child_stop(&s->pid, STOP_WAIT_MS);
     free(s);
 }
 
