@@ -41,6 +41,27 @@ int keys_open(struct offline *o, const char *command, const char *config_file, u
     return EXIT_ENVIRONMENT;
 }
 
+int keys_begin(struct offline *o, const char *about, unsigned needs, int argc, char **argv,
+               struct keyring *ring, const char **id)
+{
+    const char *config = NULL;
+    const struct cli_option options[] = {
+        {"config", "FILE", "the configuration", CLI_TEXT, true, &config}};
+    const struct cli_command command = {
+        .name = o->command,
+        .operands = id ? "ID" : "",
+        .about = about,
+        .options = options,
+        .n_options = ARRAY_LEN(options),
+        .operands_min = id ? 1 : 0,
+        .operands_max = id ? 1 : 0,
+        .operand = id,
+    };
+    int code = cli_parse(&command, argc, argv);
+
+    return code == CLI_GO ? keys_open(o, o->command, config, needs, ring) : code;
+}
+
 static enum err identity_path(const struct config *c, const char *id, char out[CLI_PATH_MAX])
 {
     if (!*c->keeper.keys_dir)
@@ -81,23 +102,13 @@ static enum err list_print(struct offline *o, const struct keyring *ring)
 
 static int keys_list(int argc, char **argv)
 {
+    static const char ABOUT[] =
+        "Prints the service keys, their state and how many artefacts each one opens; and "
+        "the column keys, with how many values each one seals.";
     AUTO_CLEAR(offline_close) struct offline o = {.command = "keys list"};
     struct keyring ring;
-    const char *config = NULL;
-    const struct cli_option options[] = {
-        {"config", "FILE", "the configuration", CLI_TEXT, true, &config}};
-    const struct cli_command command = {
-        .name = "keys list",
-        .operands = "",
-        .about =
-            "Prints the service keys, their state and how many artefacts each one opens; and "
-            "the column keys, with how many values each one seals.",
-        .options = options,
-        .n_options = ARRAY_LEN(options)};
-    int code = cli_parse(&command, argc, argv);
+    int code = keys_begin(&o, ABOUT, 0, argc, argv, &ring, NULL);
 
-    if (code == CLI_GO)
-        code = keys_open(&o, "keys list", config, 0, &ring);
     if (code != CLI_GO)
         return code;
     enum err e = list_print(&o, &ring);
@@ -143,21 +154,12 @@ static enum err key_add(struct offline *o, struct keyring *ring)
 
 static int keys_add(int argc, char **argv)
 {
+    static const char ABOUT[] = "Makes a further service key. It is loaded, "
+                                "not yet active: `keys rotate` makes it so.";
     AUTO_CLEAR(offline_close) struct offline o = {.command = "keys add"};
     struct keyring ring;
-    const char *config = NULL;
-    const struct cli_option options[] = {
-        {"config", "FILE", "the configuration", CLI_TEXT, true, &config}};
-    const struct cli_command command = {.name = "keys add",
-                                        .operands = "",
-                                        .about = "Makes a further service key. It is loaded, "
-                                                 "not yet active: `keys rotate` makes it so.",
-                                        .options = options,
-                                        .n_options = ARRAY_LEN(options)};
-    int code = cli_parse(&command, argc, argv);
+    int code = keys_begin(&o, ABOUT, OFFLINE_LOG, argc, argv, &ring, NULL);
 
-    if (code == CLI_GO)
-        code = keys_open(&o, "keys add", config, OFFLINE_LOG, &ring);
     if (code != CLI_GO)
         return code;
     enum err e = key_add(&o, &ring);
@@ -239,26 +241,15 @@ static enum err key_retire(struct offline *o, struct keyring *ring, const char *
 
 static int keys_retire(int argc, char **argv)
 {
+    static const char ABOUT[] =
+        "Destroys a service key that opens no artefact any more. Rotate first, send "
+        "SIGHUP, and rotate once more: a server\n"
+        "that still has the old keyring seals to the old key.";
     AUTO_CLEAR(offline_close) struct offline o = {.command = "keys retire"};
     struct keyring ring;
-    const char *config = NULL, *id = NULL;
-    const struct cli_option options[] = {
-        {"config", "FILE", "the configuration", CLI_TEXT, true, &config}};
-    const struct cli_command command = {
-        .name = "keys retire",
-        .operands = "ID",
-        .about = "Destroys a service key that opens no artefact any more. Rotate first, send "
-                 "SIGHUP, and rotate once more: a server\n"
-                 "that still has the old keyring seals to the old key.",
-        .options = options,
-        .n_options = ARRAY_LEN(options),
-        .operands_min = 1,
-        .operands_max = 1,
-        .operand = &id};
-    int code = cli_parse(&command, argc, argv);
+    const char *id = NULL;
+    int code = keys_begin(&o, ABOUT, OFFLINE_LOG, argc, argv, &ring, &id);
 
-    if (code == CLI_GO)
-        code = keys_open(&o, "keys retire", config, OFFLINE_LOG, &ring);
     if (code != CLI_GO)
         return code;
     enum err e = key_retire(&o, &ring, id);

@@ -1,4 +1,4 @@
-/* Between cmd_keys.c, cmd_keys_rotate.c and cmd_keys_recovery.c. */
+/* Between cmd_keys.c, cmd_keys_columns.c, cmd_keys_rotate.c and cmd_keys_recovery.c. */
 #ifndef GATEWAY_CMD_KEYS_H
 #define GATEWAY_CMD_KEYS_H
 
@@ -8,6 +8,10 @@
  * exit code. */
 MUST_USE int keys_open(struct offline *o, const char *command, const char *config_file,
                        unsigned needs, struct keyring *ring);
+/* The same with the command line before: o->command with --config and, unless `id` is NULL, an
+ * ID. */
+MUST_USE int keys_begin(struct offline *o, const char *about, unsigned needs, int argc,
+                        char **argv, struct keyring *ring, const char **id);
 /* Overwrites an identity file and unlinks it; one that is absent is destroyed. */
 MUST_USE enum err keys_identity_destroy(const char *path);
 int keys_rotate(int argc, char **argv);

@@ -69,23 +69,14 @@ static enum err column_add(struct offline *o, struct keyring *ring,
 
 int keys_column_add(int argc, char **argv)
 {
+    static const char ABOUT[] =
+        "Makes a key for the personal values of the database. The next start seals "
+        "with it, and seals anew what is under another.";
     AUTO_CLEAR(offline_close) struct offline o = {.command = "keys column-add"};
     char id[COLUMN_ID_TEXT_SIZE];
     struct keyring ring;
-    const char *config = NULL;
-    const struct cli_option options[] = {
-        {"config", "FILE", "the configuration", CLI_TEXT, true, &config}};
-    const struct cli_command command = {
-        .name = "keys column-add",
-        .operands = "",
-        .about = "Makes a key for the personal values of the database. The next start seals "
-                 "with it, and seals anew what is under another.",
-        .options = options,
-        .n_options = ARRAY_LEN(options)};
-    int code = cli_parse(&command, argc, argv);
+    int code = keys_begin(&o, ABOUT, OFFLINE_LOG, argc, argv, &ring, NULL);
 
-    if (code == CLI_GO)
-        code = keys_open(&o, "keys column-add", config, OFFLINE_LOG, &ring);
     if (code != CLI_GO)
         return code;
     enum err e = column_add(&o, &ring, id);
@@ -154,25 +145,14 @@ static enum err column_retire(struct offline *o, struct keyring *ring, const cha
 
 int keys_column_retire(int argc, char **argv)
 {
+    static const char ABOUT[] =
+        "Destroys a column key under which no value is any more. Backups made before "
+        "need it still.";
     AUTO_CLEAR(offline_close) struct offline o = {.command = "keys column-retire"};
     struct keyring ring;
-    const char *config = NULL, *id = NULL;
-    const struct cli_option options[] = {
-        {"config", "FILE", "the configuration", CLI_TEXT, true, &config}};
-    const struct cli_command command = {
-        .name = "keys column-retire",
-        .operands = "ID",
-        .about = "Destroys a column key under which no value is any more. Backups made before "
-                 "need it still.",
-        .options = options,
-        .n_options = ARRAY_LEN(options),
-        .operands_min = 1,
-        .operands_max = 1,
-        .operand = &id};
-    int code = cli_parse(&command, argc, argv);
+    const char *id = NULL;
+    int code = keys_begin(&o, ABOUT, OFFLINE_LOG, argc, argv, &ring, &id);
 
-    if (code == CLI_GO)
-        code = keys_open(&o, "keys column-retire", config, OFFLINE_LOG, &ring);
     if (code != CLI_GO)
         return code;
     enum err e = column_retire(&o, &ring, id);
