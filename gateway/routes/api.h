@@ -46,6 +46,8 @@ MUST_USE enum err api_key(const struct http_exchange *x, char out[IDEMPOTENCY_KE
 MUST_USE enum err api_reply(struct http_exchange *x,
                             enum err (*answer)(void *ctx, struct replay_answer *out), void *ctx,
                             const struct buf *receipt);
+/* Such an answer: 201 and a struct artefact_view. */
+MUST_USE enum err api_artefact_linked(void *ctx, struct replay_answer *out);
 /* ERR_OK, or the reply (401, 403, 503) has been made. */
 MUST_USE enum err api_caller(struct http_exchange *x, struct principal *out);
 /* The same in two steps. `resuming`: a token of which only the time is up is 423 token-expired,
@@ -73,6 +75,12 @@ void api_trouble_reply(struct http_exchange *x, const struct api_trouble *t, jso
 MUST_USE enum err api_id(const struct http_exchange *x, const char *name, struct uuid *out);
 /* The JSON body: an object, application/json. Steals nothing: json_decref. */
 MUST_USE enum err api_body(const struct http_exchange *x, json_t **out);
+/* The body of a call that says why, and nothing else: `what` is called so when it is malformed.
+ */
+MUST_USE enum err api_reason(const struct http_exchange *x, const char *what,
+                             char out[REASON_MAX + 1]);
+/* purpose=, PURPOSE_NONE if it is not stated. */
+MUST_USE enum err api_purpose(const struct http_exchange *x, enum purpose *out);
 /* Refuses query arguments that are not in the NULL-terminated list, or that stand twice. */
 MUST_USE enum err api_query_known(const struct http_exchange *x, const char *const *names);
 /* limit= (1..max, default given) and cursor= */
@@ -95,7 +103,8 @@ extern const struct api_call RETENTION_POLICY, RETENTION_DUE, RETENTION_LIST, RE
 extern const struct api_call ARTEFACT_UNRESTRICT, HOLD_PLACE, HOLD_LIFT, DISPOSAL_CANCEL,
     DISPOSAL_GET;
 extern const struct api_call LOG_PROOF, LOG_TILE;
-extern const struct api_call STATISTICS_GET, AUDIT_EVENTS, SAMPLE_LIST, SAMPLE_GET, SAMPLE_POPULATION;
+extern const struct api_call STATISTICS_GET, AUDIT_EVENTS, SAMPLE_LIST, SAMPLE_GET,
+    SAMPLE_POPULATION;
 extern const struct api_creation SAMPLE_DRAW, HARM_RELEASE, HARM_REVOKE;
 
 extern const struct api_call CONTACTS_SET, CONTACTS_GET, MESSAGE_LIST;

@@ -78,7 +78,7 @@ static enum err receipt_run(struct http_exchange *x, const struct principal *p)
 }
 const struct api_call ARTEFACT_RECEIPT = {receipt_run};
 
-static enum err linked_answer(void *ctx, struct replay_answer *out)
+enum err api_artefact_linked(void *ctx, struct replay_answer *out)
 {
     out->status = 201;
     out->body = view_artefact_whole(ctx);
@@ -106,12 +106,12 @@ static enum err link_make_run(struct http_exchange *x, const struct principal *p
     if (uuid_parse(claim_text, &claim) != ERR_OK ||
         (from_text[0] && uuid_parse(from_text, &from) != ERR_OK))
         return refuse(REFUSAL_CLAIM_NOT_FOUND);
-    replay_keeps(once, linked_answer, view);
+    replay_keeps(once, api_artefact_linked, view);
     if (from_text[0])
         TRY(artefact_move(api_of(x)->evidence, p, &id, &from, &claim, reason, once, view));
     else
         TRY(artefact_link(api_of(x)->evidence, p, &id, &claim, reason, once, view));
-    return api_reply(x, linked_answer, view, NULL);
+    return api_reply(x, api_artefact_linked, view, NULL);
 }
 const struct api_creation ARTEFACT_LINK_MAKE = {link_make_run};
 
@@ -122,14 +122,8 @@ static enum err link_remove_run(struct http_exchange *x, const struct principal 
     char reason[REASON_MAX + 1] = "";
     TRY(api_id(x, "id", &id));
     TRY(api_id(x, "claim", &claim));
-    if (http_body(x)->len > 0) {
-        AUTO(json_free) json_t *body = NULL;
-        struct json_in in;
-        TRY(api_body(x, &body));
-        TRY(json_in_object(&in, body, "link"));
-        TRY(json_in_text(&in, "reason", JSON_REQUIRED, reason, sizeof(reason)));
-        TRY(json_in_done(&in));
-    }
+    if (http_body(x)->len > 0)
+        TRY(api_reason(x, "link", reason));
     TRY(artefact_unlink(api_of(x)->evidence, p, &id, &claim, reason));
     http_reply_empty(x, 204);
     return ERR_OK;

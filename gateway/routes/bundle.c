@@ -87,7 +87,7 @@ static enum err reply(struct http_exchange *x, struct bundle **b, const struct u
 static enum err bundle_run(struct http_exchange *x, const struct principal *p)
 {
     static const char *const KNOWN[] = {"purpose", "items", NULL};
-    const char *purpose = http_query(x, "purpose"), *items = http_query(x, "items");
+    const char *items = http_query(x, "items");
     AUTO_FREE struct uuid *named = calloc(BUNDLE_SELECT_MAX, sizeof(*named));
     AUTO(bundle_free) struct bundle *b = NULL;
     struct bundle_wish wish = {.stated = PURPOSE_NONE};
@@ -95,8 +95,7 @@ static enum err bundle_run(struct http_exchange *x, const struct principal *p)
         return err_set(ERR_NOMEM, "a bundle's items");
     TRY(api_query_known(x, KNOWN));
     TRY(api_id(x, "claim", &wish.claim));
-    if (purpose && purpose_parse(purpose, &wish.stated) != ERR_OK)
-        return refuse(REFUSAL_PURPOSE_REQUIRED);
+    TRY(api_purpose(x, &wish.stated));
     if (items) {
         TRY(items_named(items, named, &wish.n_items));
         wish.items = named;

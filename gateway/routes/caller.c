@@ -101,6 +101,25 @@ enum err api_body(const struct http_exchange *x, json_t **out)
     return json_parse(body->data, body->len, out);
 }
 
+enum err api_reason(const struct http_exchange *x, const char *what, char out[REASON_MAX + 1])
+{
+    struct json_in in;
+    AUTO(json_free) json_t *body = NULL;
+    TRY(api_body(x, &body));
+    TRY(json_in_object(&in, body, what));
+    TRY(json_in_text(&in, "reason", JSON_REQUIRED, out, REASON_MAX + 1));
+    return json_in_done(&in);
+}
+
+enum err api_purpose(const struct http_exchange *x, enum purpose *out)
+{
+    const char *stated = http_query(x, "purpose");
+    *out = PURPOSE_NONE;
+    if (stated && purpose_parse(stated, out) != ERR_OK)
+        return refuse(REFUSAL_PURPOSE_REQUIRED);
+    return ERR_OK;
+}
+
 struct known {
     const struct http_exchange *x;
     const char *const *names;

@@ -135,15 +135,6 @@ static enum err reply_content(struct http_exchange *x, struct retrieval **r, con
     return reply_bytes(x, r, &range, wanted == RANGE_OK);
 }
 
-static enum err purpose_stated(const struct http_exchange *x, enum purpose *out)
-{
-    const char *stated = http_query(x, "purpose");
-    *out = PURPOSE_NONE;
-    if (stated && purpose_parse(stated, out) != ERR_OK)
-        return refuse(REFUSAL_PURPOSE_REQUIRED);
-    return ERR_OK;
-}
-
 static enum err content_run(struct http_exchange *x, const struct principal *p)
 {
     static const char *const KNOWN[] = {"purpose", NULL};
@@ -153,7 +144,7 @@ static enum err content_run(struct http_exchange *x, const struct principal *p)
     struct uuid id;
     TRY(api_query_known(x, KNOWN));
     TRY(api_id(x, "id", &id));
-    TRY(purpose_stated(x, &purpose));
+    TRY(api_purpose(x, &purpose));
     TRY(retrieve_prepare(api_of(x)->evidence, p, &id, purpose, &r));
 
     const struct artefact_record *a = retrieve_artefact(r);

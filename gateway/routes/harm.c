@@ -50,15 +50,10 @@ static enum err revoke_run(struct http_exchange *x, const struct principal *p,
                            struct replay *once)
 {
     struct uuid id;
-    struct json_in in;
     char reason[REASON_MAX + 1];
     struct harm_release release;
-    AUTO(json_free) json_t *body = NULL;
     TRY(api_id(x, "id", &id));
-    TRY(api_body(x, &body));
-    TRY(json_in_object(&in, body, "revocation"));
-    TRY(json_in_text(&in, "reason", JSON_REQUIRED, reason, sizeof(reason)));
-    TRY(json_in_done(&in));
+    TRY(api_reason(x, "revocation", reason));
     replay_keeps(once, revoked_answer, &release);
     TRY(harm_revoke(api_of(x)->evidence, p, &id, reason, once, &release));
     return api_reply(x, revoked_answer, &release, NULL);

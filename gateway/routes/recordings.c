@@ -164,14 +164,9 @@ static enum err decide_run(struct http_exchange *x, const struct principal *p,
 {
     struct artefact_record record = {.size = 0};
     char reason[REASON_MAX + 1];
-    struct json_in in;
     struct uuid id;
-    AUTO(json_free) json_t *body = NULL;
     TRY(api_id(x, "id", &id));
-    TRY(api_body(x, &body));
-    TRY(json_in_object(&in, body, "quarantine release"));
-    TRY(json_in_text(&in, "reason", JSON_REQUIRED, reason, sizeof(reason)));
-    TRY(json_in_done(&in));
+    TRY(api_reason(x, "quarantine release", reason));
     replay_keeps(once, decided_answer, &record);
     TRY(recording_decide(api_of(x)->evidence, p, &id, reason, once, &record));
     return api_reply(x, decided_answer, &record, NULL);

@@ -210,13 +210,6 @@ static enum err tray_run(struct http_exchange *x, const struct principal *p)
 }
 const struct api_call UNLINKED_LIST = {tray_run};
 
-static enum err linked_answer(void *ctx, struct replay_answer *out)
-{
-    out->status = 201;
-    out->body = view_artefact_whole(ctx);
-    return ERR_OK;
-}
-
 static enum err link_run(struct http_exchange *x, const struct principal *p,
                          struct replay *once)
 {
@@ -235,9 +228,9 @@ static enum err link_run(struct http_exchange *x, const struct principal *p,
     TRY(json_in_done(&in));
     if (uuid_parse(claim_text, &claim) != ERR_OK)
         return refuse(REFUSAL_CLAIM_NOT_FOUND);
-    replay_keeps(once, linked_answer, view);
+    replay_keeps(once, api_artefact_linked, view);
     TRY(report_link(api_of(x)->evidence, p, &id, &claim, reason, once, view));
-    return api_reply(x, linked_answer, view, NULL);
+    return api_reply(x, api_artefact_linked, view, NULL);
 }
 const struct api_creation UNLINKED_LINK = {link_run};
 
@@ -260,17 +253,15 @@ static void print_reply(struct http_exchange *x, const struct report_print *prin
 static enum err print_run(struct http_exchange *x, const struct principal *p)
 {
     static const char *const KNOWN[] = {"purpose", NULL};
-    const char *stated = http_query(x, "purpose");
     AUTO_FREE struct report_print *print = calloc(1, sizeof(*print));
-    enum purpose purpose = PURPOSE_NONE;
+    enum purpose purpose;
     struct err_info outcome;
     struct uuid id;
     if (!print)
         return err_set(ERR_NOMEM, "a print");
     TRY(api_query_known(x, KNOWN));
     TRY(api_id(x, "id", &id));
-    if (stated && purpose_parse(stated, &purpose) != ERR_OK)
-        return refuse(REFUSAL_PURPOSE_REQUIRED);
+    TRY(api_purpose(x, &purpose));
     enum err e = report_print(api_of(x)->evidence, p, &id, purpose, print);
     if (e == ERR_OK)
         print_reply(x, print);

@@ -205,16 +205,11 @@ static enum err list_answer(void *ctx, struct replay_answer *out)
 static enum err draw_run(struct http_exchange *x, const struct principal *p,
                          struct replay *once)
 {
-    struct json_in in;
     char reason[REASON_MAX + 1];
-    AUTO(json_free) json_t *body = NULL;
     AUTO_FREE struct list_record *list = calloc(1, sizeof(*list));
     if (!list)
         return err_set(ERR_NOMEM, "a list");
-    TRY(api_body(x, &body));
-    TRY(json_in_object(&in, body, "list"));
-    TRY(json_in_text(&in, "reason", JSON_REQUIRED, reason, sizeof(reason)));
-    TRY(json_in_done(&in));
+    TRY(api_reason(x, "list", reason));
     replay_keeps(once, list_answer, list);
     TRY(retention_draw(api_of(x)->evidence, p, reason, once, list));
     return api_reply(x, list_answer, list, NULL);

@@ -10,15 +10,6 @@
 
 enum { PAGE_TEXT_MAX = 7 };
 
-static enum err purpose_stated(const struct http_exchange *x, enum purpose *out)
-{
-    const char *stated = http_query(x, "purpose");
-    *out = PURPOSE_NONE;
-    if (stated && purpose_parse(stated, out) != ERR_OK)
-        return refuse(REFUSAL_PURPOSE_REQUIRED);
-    return ERR_OK;
-}
-
 static enum err page_wanted(const struct http_exchange *x, uint32_t *out)
 {
     const char *text = http_query(x, "page");
@@ -61,7 +52,7 @@ static enum err view_run(struct http_exchange *x, const struct principal *p)
         return err_set(ERR_NOMEM, "a view");
     TRY(api_query_known(x, KNOWN));
     TRY(api_id(x, "id", &id));
-    TRY(purpose_stated(x, &purpose));
+    TRY(api_purpose(x, &purpose));
     TRY(page_wanted(x, &page));
     enum err e = safe_view_render(api_of(x)->evidence, p, &id, purpose, page, view);
     if (e == ERR_OK)
@@ -83,7 +74,7 @@ static enum err waveform_run(struct http_exchange *x, const struct principal *p)
         return err_set(ERR_NOMEM, "a waveform");
     TRY(api_query_known(x, KNOWN));
     TRY(api_id(x, "id", &id));
-    TRY(purpose_stated(x, &purpose));
+    TRY(api_purpose(x, &purpose));
     TRY(waveform_get(api_of(x)->evidence, p, &id, purpose, w));
     json_t *body = json_object(), *peaks = json_array();
     for (size_t i = 0; i < w->n; i++)
@@ -112,15 +103,10 @@ static enum err release_run(struct http_exchange *x, const struct principal *p,
                             struct replay *once)
 {
     struct uuid id;
-    struct json_in in;
     char reason[REASON_MAX + 1];
     struct view_release release;
-    AUTO(json_free) json_t *body = NULL;
     TRY(api_id(x, "id", &id));
-    TRY(api_body(x, &body));
-    TRY(json_in_object(&in, body, "release"));
-    TRY(json_in_text(&in, "reason", JSON_REQUIRED, reason, sizeof(reason)));
-    TRY(json_in_done(&in));
+    TRY(api_reason(x, "release", reason));
     replay_keeps(once, released_answer, &release);
     TRY(safe_view_release(api_of(x)->evidence, p, &id, reason, once, &release));
     return api_reply(x, released_answer, &release, NULL);
