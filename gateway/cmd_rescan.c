@@ -5,7 +5,7 @@
  * transaction that says so; nothing that was infected is released. Runs beside the server. */
 #include "gateway/base/clock.h"
 #include "gateway/commands.h"
-#include "gateway/evidence/rescan.h"
+#include "gateway/evidence/inspection/rescan.h"
 #include "gateway/inspect/inspection.h"
 #include "gateway/offline.h"
 #include "gateway/program.h"

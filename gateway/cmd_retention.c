@@ -4,7 +4,7 @@
  * until two records owners have signed it. */
 #include "gateway/base/clock.h"
 #include "gateway/commands.h"
-#include "gateway/evidence/retention.h"
+#include "gateway/evidence/keeping/retention.h"
 #include "gateway/offline.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Wires the outbox to who sends it: settings to gateway/notify/, its templates to the policy of
- * gateway/evidence/telling.h, and the domain's word on who may be told to the sender. */
+ * gateway/evidence/claims/telling.h, and the domain's word on who may be told to the sender. */
 #ifndef GATEWAY_MESSENGER_H
 #define GATEWAY_MESSENGER_H
 

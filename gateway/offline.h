@@ -5,7 +5,7 @@
 #define GATEWAY_OFFLINE_H
 
 #include "gateway/cli.h"
-#include "gateway/evidence/entry.h"
+#include "gateway/evidence/log/entry.h"
 #include "gateway/keeper/keeper.h"
 #include "gateway/keeper/keyring.h"
 #include "storage/committer.h"

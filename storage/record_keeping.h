@@ -32,7 +32,7 @@ MUST_USE enum err hold_find(struct db *db, const struct uuid *artefact,
 MUST_USE enum err hold_remove(struct db *db, const struct uuid *artefact);
 
 /* --- disposal ----------------------------------------------------------------------------- */
-enum disposal_state { /* the diagram stands in gateway/evidence/disposal.h */
+enum disposal_state { /* the diagram stands in gateway/evidence/keeping/disposal.h */
                       DISPOSAL_PROPOSED,
                       DISPOSAL_APPROVED,
                       DISPOSAL_SHREDDING, /* the header is gone; files are still to be cleaned

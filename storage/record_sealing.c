@@ -418,7 +418,7 @@ static enum err execute(struct db *db, const char *sql)
 }
 
 /* Indexes cannot be made anew from what is stored: whoever made them makes them again, under
- * the active key, out of claims and reports (gateway/evidence/report_match.c). */
+ * the active key, out of claims and reports (gateway/evidence/reports/match.c). */
 static enum err blinds_drop(struct walk *w)
 {
     bool done = false;

@@ -6,7 +6,7 @@
  * Messages are for operators and logs: they hold no secret and no personal value.
  *
  * A domain refusal (file empty, opted out, ...) travels as ERR_REFUSED with `detail` = enum refusal;
- * see gateway/evidence/refusal.h. `detail` is 0 for everything else.
+ * see gateway/evidence/rules/refusal.h. `detail` is 0 for everything else.
  *
  * An error that crosses a thread is carried in `struct err_info`: err_save there, err_restore here.
  */

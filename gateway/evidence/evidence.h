@@ -1,30 +1,39 @@
 /* The domain's context: what every part of it leans on. No HTTP, no SQL here.
  *
- * Rooms: upload (intake), seal (one pass over the bytes), artefact (metadata, lists, links),
- * retrieve (reading), claim (claims, parties), authority (who stands how to a claim), choice
- * (the recording choice), consent, history, entry (what the log is told), scribe (entries
- * nobody waits for), quota (how much), duplicate (the same again), replay (a call twice),
- * refusal, kinds.
+ * Its rooms, of which each may use those before it (tests/check-layers):
+ *
+ *     rules       what every act is held against: who stands how to a claim, the kinds, how
+ *                 much, a call that is sent twice, what a refusal is called
+ *     log         what the log is told, and what it tells auditors and everybody
+ *     claims      claims, consents, histories; what is asked for, until when, who is told
+ *     reading     artefacts and their links; their content, behind an entry of the log
+ *     recording   the recording choice, and what follows from it
+ *     inspection  what the bytes were found to be, when they came and later
+ *     intake      the road by which all evidence comes in
+ *     resumable   the same road in pieces, over days and restarts
+ *     reports     medical reports under the special rules, which may come before their claim
+ *     bundles     what a claim has, as one archive
+ *     keeping     hiding, holding, keeping for so long, destroying
  */
 #ifndef GATEWAY_EVIDENCE_EVIDENCE_H
 #define GATEWAY_EVIDENCE_EVIDENCE_H
 
 #include "gateway/auth/permission.h"
-#include "gateway/evidence/deadline.h"
-#include "gateway/evidence/telling.h"
-#include "gateway/evidence/kinds.h"
-#include "gateway/evidence/refusal.h"
+#include "gateway/evidence/claims/deadline.h"
+#include "gateway/evidence/claims/telling.h"
+#include "gateway/evidence/rules/kinds.h"
+#include "gateway/evidence/rules/refusal.h"
 #include "gateway/keeper/keeper.h"
 #include "gateway/keeper/keyring.h"
 #include "storage/committer.h"
 
-struct quota_limits { /* quota.h; 0: none */
+struct quota_limits { /* rules/quota.h; 0: none */
     uint64_t person_bytes, person_artefacts, claim_bytes, claim_artefacts;
 };
 
 struct inspection_policy {
     bool restrict_infected;        /* what is infected is kept, sealed and restricted */
-    bool keep_locked;              /* a PDF with a password is kept and waits for it (unlock.h) */
+    bool keep_locked;              /* a PDF with a password waits for it: inspection/unlock.h */
     unsigned password_wait_s, password_tries;
     unsigned interval_tolerance_s; /* a recording may be longer than its stated times by this */
     unsigned interval_shortfall_s; /* or shorter by this */
@@ -55,7 +64,7 @@ struct evidence_config {
     unsigned upload_memory_s; /* how long ended ones are known as ended */
     unsigned open_uploads_per_person;
     unsigned upload_records_per_person; /* those included that have ended */
-    unsigned audit_notice_s, audit_reading_s; /* sample.h */
+    unsigned audit_notice_s, audit_reading_s; /* log/sample.h */
     unsigned uploads_warm; /* unfinished ones that go on without being read back */
     unsigned report_overdue_s; /* a medical report that waits for its claim longer is overdue */
     struct quota_limits quota;

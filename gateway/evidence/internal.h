@@ -46,7 +46,7 @@ struct evidence {
     bool watch_told;
     struct rescan *rescan;  /* inspects what is due; NULL without inspection */
 
-    _Atomic uint64_t access_changes; /* who may read what has changed: retrieve.h */
+    _Atomic uint64_t access_changes; /* who may read what has changed: reading/retrieve.h */
     _Atomic uint64_t uploads_now, uploads_accepted, uploads_refused, bytes_in, bytes_out;
 };
 

@@ -8,7 +8,7 @@
 #define GATEWAY_ROUTES_API_H
 
 #include "gateway/auth/authenticate.h"
-#include "gateway/evidence/replay.h"
+#include "gateway/evidence/rules/replay.h"
 #include "gateway/http/exchange.h"
 
 struct api { /* http_context of the API's listener */

@@ -1,5 +1,5 @@
 /* Artefacts without their content: lists, metadata, receipts, links. */
-#include "gateway/evidence/provenance.h"
+#include "gateway/evidence/reading/provenance.h"
 #include "gateway/routes/api.h"
 #include "gateway/routes/view.h"
 

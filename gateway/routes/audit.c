@@ -1,8 +1,8 @@
 /* The auditor's calls: events of the log, samples. */
-#include "gateway/evidence/audit.h"
+#include "gateway/evidence/log/audit.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/encode.h"
-#include "gateway/evidence/sample.h"
+#include "gateway/evidence/log/sample.h"
 #include "gateway/routes/api.h"
 #include "gateway/routes/view.h"
 

@@ -1,6 +1,6 @@
 /* GET of a claim's bundle: a stream whose length nobody knows before, cut where it must not go
  * on. */
-#include "gateway/evidence/bundle.h"
+#include "gateway/evidence/bundles/bundle.h"
 #include "gateway/base/log.h"
 #include "gateway/routes/api.h"
 

@@ -1,6 +1,6 @@
 /* Claims: registration by the claims system, changes, views, history. */
 #include "gateway/base/clock.h"
-#include "gateway/evidence/history.h"
+#include "gateway/evidence/claims/history.h"
 #include "gateway/routes/api.h"
 #include "gateway/routes/view.h"
 

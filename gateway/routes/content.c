@@ -2,7 +2,7 @@
  * a browser from making anything of it. */
 #include "gateway/base/encode.h"
 #include "gateway/base/log.h"
-#include "gateway/evidence/retrieve.h"
+#include "gateway/evidence/reading/retrieve.h"
 #include "gateway/http/fields.h"
 #include "gateway/routes/api.h"
 

@@ -6,7 +6,7 @@
 #ifndef GATEWAY_ROUTES_FHIR_H
 #define GATEWAY_ROUTES_FHIR_H
 
-#include "gateway/evidence/report.h"
+#include "gateway/evidence/reports/report.h"
 #include "gateway/routes/api.h"
 #include "gateway/routes/fhir_shape.h"
 

@@ -7,7 +7,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/encode.h"
-#include "gateway/evidence/claim.h"
+#include "gateway/evidence/claims/claim.h"
 #include "gateway/http/fields.h"
 
 #include <ctype.h>

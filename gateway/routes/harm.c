@@ -1,5 +1,5 @@
 /* Releases from the harm rule, and their revocation. */
-#include "gateway/evidence/harm_release.h"
+#include "gateway/evidence/keeping/harm_release.h"
 #include "gateway/routes/api.h"
 #include "gateway/routes/view.h"
 

@@ -3,7 +3,7 @@
 #ifndef GATEWAY_ROUTES_INTAKE_H
 #define GATEWAY_ROUTES_INTAKE_H
 
-#include "gateway/evidence/upload.h"
+#include "gateway/evidence/intake/upload.h"
 #include "gateway/http/exchange.h"
 
 struct intake {

@@ -1,8 +1,8 @@
 /* Restriction, legal hold and disposal of one artefact. A reason may come with every call;
  * where something is taken away from somebody it has to. */
-#include "gateway/evidence/keeping.h"
+#include "gateway/evidence/keeping/keeping.h"
 #include "gateway/base/encode.h"
-#include "gateway/evidence/disposal.h"
+#include "gateway/evidence/keeping/disposal.h"
 #include "gateway/routes/api.h"
 #include "gateway/routes/view.h"
 

@@ -1,6 +1,6 @@
 /* The log over HTTP: checkpoint, proofs, tiles (paths of C2SP tlog-tiles). */
 #include "gateway/base/encode.h"
-#include "gateway/evidence/transparency.h"
+#include "gateway/evidence/log/transparency.h"
 #include "gateway/routes/api.h"
 
 #include <stdlib.h>

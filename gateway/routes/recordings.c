@@ -1,9 +1,9 @@
 /* What follows from the recording choice: receipts of its events, retrievals and the deletion
  * of copies, incidents, decisions about the quarantine. */
 #include "gateway/base/encode.h"
-#include "gateway/evidence/choice.h"
-#include "gateway/evidence/copies.h"
-#include "gateway/evidence/incident.h"
+#include "gateway/evidence/recording/choice.h"
+#include "gateway/evidence/recording/copies.h"
+#include "gateway/evidence/recording/incident.h"
 #include "gateway/routes/api.h"
 #include "gateway/routes/view.h"
 

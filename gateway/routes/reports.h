@@ -3,7 +3,7 @@
 #ifndef GATEWAY_ROUTES_REPORTS_H
 #define GATEWAY_ROUTES_REPORTS_H
 
-#include "gateway/evidence/report.h"
+#include "gateway/evidence/reports/report.h"
 #include "gateway/http/content_digest.h"
 #include "gateway/routes/api.h"
 #include "gateway/routes/intake.h"

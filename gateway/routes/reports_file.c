@@ -7,7 +7,7 @@
 #include "gateway/routes/reports.h"
 
 #include "gateway/base/clock.h"
-#include "gateway/evidence/claim.h"
+#include "gateway/evidence/claims/claim.h"
 #include "gateway/http/fields.h"
 #include "gateway/http/multipart.h"
 

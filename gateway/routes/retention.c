@@ -1,6 +1,6 @@
 /* Retention: the policy in force and how it becomes shorter, what is due, and the lists that
  * two people sign. For records owners. */
-#include "gateway/evidence/retention.h"
+#include "gateway/evidence/keeping/retention.h"
 
 #include "gateway/base/clock.h"
 #include "gateway/base/encode.h"

@@ -1,6 +1,6 @@
 /* The safe view and the waveform: derivatives, and said to be. The picture is made by an
  * inspector; what a browser does with it is bound all the same. */
-#include "gateway/evidence/safe_view.h"
+#include "gateway/evidence/reading/safe_view.h"
 #include "gateway/routes/api.h"
 #include "gateway/routes/view.h"
 

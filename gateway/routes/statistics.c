@@ -1,6 +1,6 @@
 /* The monthly statistics as JSON and CSV. The JSON has fractions alone; the CSV adds a rounded
  * column for people who read it in a spreadsheet. */
-#include "gateway/evidence/statistics.h"
+#include "gateway/evidence/log/statistics.h"
 #include "gateway/base/clock.h"
 #include "gateway/routes/api.h"
 

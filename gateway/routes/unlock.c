@@ -1,6 +1,6 @@
 /* The password of a file that waits for it. It has no Idempotency-Key: what is kept of a call
  * that has one is a fingerprint of its payload. */
-#include "gateway/evidence/unlock.h"
+#include "gateway/evidence/inspection/unlock.h"
 #include "gateway/routes/api.h"
 #include "gateway/routes/view.h"
 

@@ -13,7 +13,7 @@
 #ifndef GATEWAY_ROUTES_UPLOAD_RESOURCE_H
 #define GATEWAY_ROUTES_UPLOAD_RESOURCE_H
 
-#include "gateway/evidence/resumable.h"
+#include "gateway/evidence/resumable/resumable.h"
 #include "gateway/http/exchange.h"
 #include "gateway/routes/api.h"
 

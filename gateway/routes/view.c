@@ -2,7 +2,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/encode.h"
-#include "gateway/evidence/findings.h"
+#include "gateway/evidence/inspection/findings.h"
 
 #include <string.h>
 

@@ -4,11 +4,11 @@
 #define GATEWAY_ROUTES_VIEW_H
 
 #include "gateway/base/json.h"
-#include "gateway/evidence/artefact.h"
-#include "gateway/evidence/choice.h"
-#include "gateway/evidence/claim.h"
-#include "gateway/evidence/consent.h"
-#include "gateway/evidence/upload.h"
+#include "gateway/evidence/claims/claim.h"
+#include "gateway/evidence/claims/consent.h"
+#include "gateway/evidence/intake/upload.h"
+#include "gateway/evidence/reading/artefact.h"
+#include "gateway/evidence/recording/choice.h"
 
 json_t *view_claim(const struct claim_view *v);
 json_t *view_artefact(const struct artefact_record *a, bool mine); /* without links */

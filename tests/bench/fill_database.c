@@ -8,7 +8,7 @@
  */
 #include "gateway/base/clock.h"
 #include "gateway/commands.h"
-#include "gateway/evidence/entry.h"
+#include "gateway/evidence/log/entry.h"
 #include "gateway/offline.h"
 
 #include <stdio.h>

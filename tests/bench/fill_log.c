@@ -8,7 +8,7 @@
  * busy and the rare actor and action, one a line. Not while the gateway runs.
  */
 #include "gateway/commands.h"
-#include "gateway/evidence/entry.h"
+#include "gateway/evidence/log/entry.h"
 #include "gateway/offline.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* What the sealing worker gives: 1 GiB through gateway/evidence/seal.h, with and without it.
+/* What the sealing worker gives: 1 GiB through gateway/evidence/intake/seal.h, with and without
+ * it.
  *
  *     seal_bench DIR [MIB]                       default: 1024
  *
@@ -6,7 +7,7 @@
  * body that grows past SEAL_ASIDE gets the worker; the same bytes as bodies of SEAL_ASIDE each
  * do not. Payloads are written, not flushed, and dropped.
  */
-#include "gateway/evidence/seal.h"
+#include "gateway/evidence/intake/seal.h"
 #include "tests/bench/bench_log.h"
 
 #include <openssl/evp.h>

@@ -1,5 +1,5 @@
 /* Prints docs/recording.md from the tables in the code. */
-#include "gateway/evidence/recording.h"
+#include "gateway/evidence/recording/recording.h"
 
 #include <stdio.h>
 

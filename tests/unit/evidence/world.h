@@ -12,15 +12,15 @@
 #define TESTS_UNIT_EVIDENCE_WORLD_H
 
 #include "gateway/base/log.h"
-#include "gateway/evidence/artefact.h"
-#include "gateway/evidence/authority.h"
-#include "gateway/evidence/choice.h"
-#include "gateway/evidence/claim.h"
-#include "gateway/evidence/consent.h"
-#include "gateway/evidence/history.h"
+#include "gateway/evidence/claims/claim.h"
+#include "gateway/evidence/claims/consent.h"
+#include "gateway/evidence/claims/history.h"
+#include "gateway/evidence/intake/upload.h"
 #include "gateway/evidence/internal.h"
-#include "gateway/evidence/retrieve.h"
-#include "gateway/evidence/upload.h"
+#include "gateway/evidence/reading/artefact.h"
+#include "gateway/evidence/reading/retrieve.h"
+#include "gateway/evidence/recording/choice.h"
+#include "gateway/evidence/rules/authority.h"
 #include "tests/support/columns.h"
 #include "tests/unit/storage/scratch.h"
 

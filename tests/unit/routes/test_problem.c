@@ -1,6 +1,6 @@
 /* Errors as problems: every refusal has a status and a page, and a fault of ours tells nothing
  * of itself. */
-#include "gateway/evidence/refusal.h"
+#include "gateway/evidence/rules/refusal.h"
 #include "gateway/routes/api.h"
 #include "tests/unit/http/front.h"
 
