@@ -1,78 +1,7 @@
-#include "storage/blob.h"
-
-#include "storage/blob_folder.h"
-#include "storage/blob_fs.h"
-#include "tests/unit/storage/scratch.h"
+/* Objects: written once, read, walked and removed, with and without what a kernel may lack. */
+#include "tests/unit/storage/blob_world.h"
 
 #include <pthread.h>
-#include <sys/wait.h>
-
-static struct scratch dir;
-static struct blob_store *store;
-
-static void open_store(void)
-{
-    dir = scratch_new();
-    ok(blob_store_open_fs(scratch_path(&dir, "store"), &store));
-}
-
-static void close_store(void)
-{
-    blob_store_free(store);
-    scratch_remove(&dir);
-}
-
-static const char *object_file(const struct uuid *id)
-{
-    char path[OBJECT_PATH_SIZE], name[128];
-
-    object_path(id, path);
-    (void)snprintf(name, sizeof(name), "store/objects/%s", path);
-    return scratch_path(&dir, name);
-}
-
-static struct uuid put(const char *text)
-{
-    struct uuid id = uuid_new();
-    AUTO(blob_writer_free) struct blob_writer *w = NULL;
-
-    ok(blob_begin(store, &id, &w));
-    ok(blob_append(w, text, strlen(text)));
-    ok(blob_flush(w));
-    ok(blob_publish(w));
-    ok(blob_sync_folders(store, &w, 1));
-    return id;
-}
-
-static void reads_back(const struct uuid *id, const char *text)
-{
-    AUTO(blob_reader_free) struct blob_reader *r = NULL;
-    char out[256] = "";
-
-    ok(blob_open(store, id, &r));
-    ck_assert_uint_eq(blob_size(r), strlen(text));
-    ok(blob_read(r, 0, out, strlen(text)));
-    ck_assert_str_eq(out, text);
-}
-
-static enum err count_one(void *ctx, const struct uuid *id, uint64_t size, int64_t mtime)
-{
-    size_t *n = ctx;
-
-    ck_assert(!uuid_is_nil(id));
-    ck_assert_uint_gt(size, 0);
-    ck_assert_int_gt(mtime, INT64_C(1500000000000000));
-    (*n)++;
-    return ERR_OK;
-}
-
-static size_t objects(void)
-{
-    size_t n = 0;
-
-    ok(blob_each(store, count_one, &n));
-    return n;
-}
 
 /* --- the way of an object, with and without what a kernel may lack ------------------------ */
 static void a_whole_life(unsigned lacks)
@@ -134,8 +63,8 @@ START_TEST(an_empty_object_is_an_object)
     struct uuid id;
 
     open_store();
-    id = put("");
-    reads_back(&id, "");
+    id = put_object("");
+    object_reads(&id, "");
     close_store();
 }
 END_TEST
@@ -176,7 +105,7 @@ static void a_taken_name(unsigned lacks)
     struct blob_writer *w;
 
     blob_fs_pretend(store, lacks);
-    id = put("first");
+    id = put_object("first");
     ok(blob_begin(store, &id, &w));
     ok(blob_append(w, "second", 6));
     ok(blob_flush(w));
@@ -184,7 +113,7 @@ static void a_taken_name(unsigned lacks)
     blob_discard(w); /* must not take the first away */
     blob_discard(w); /* and may be repeated */
     blob_writer_free(w);
-    reads_back(&id, "first");
+    object_reads(&id, "first");
     ck_assert_uint_eq(scratch_count(&dir, "store/partial"), 0);
 }
 
@@ -244,7 +173,7 @@ START_TEST(a_published_object_goes_only_by_discard)
     ok(blob_publish(w));
     blob_discard(w);
     blob_writer_free(w);
-    reads_back(&kept, "kept");
+    object_reads(&kept, "kept");
     ck_assert_uint_eq(objects(), 1);
     close_store();
 }
@@ -255,10 +184,10 @@ START_TEST(a_second_store_over_the_same_folder_sees_the_same)
     struct uuid id;
 
     open_store();
-    id = put("durable");
+    id = put_object("durable");
     blob_store_free(store);
     ok(blob_store_open_fs(scratch_path(&dir, "store"), &store));
-    reads_back(&id, "durable");
+    object_reads(&id, "durable");
     close_store();
 }
 END_TEST
@@ -316,7 +245,7 @@ START_TEST(more_folders_than_are_kept_open)
     ok(blob_sync_folders(store, w, 0));
     for (int i = 0; i < 2 * N; i++) {
         blob_writer_free(w[i]);
-        reads_back(&ids[i], "x");
+        object_reads(&ids[i], "x");
     }
     ck_assert_uint_eq(objects(), 2 * N);
     close_store();
@@ -337,25 +266,19 @@ START_TEST(a_walk_stops_at_the_first_error)
 
     open_store();
     for (int i = 0; i < 4; i++)
-        (void)put("x");
+        (void)put_object("x");
     fails(ERR_EXPIRED, blob_each(store, stop_at_two, &n));
     ck_assert_uint_eq(n, 2);
     close_store();
 }
 END_TEST
 
-static enum err remove_it(void *ctx, const struct uuid *id, uint64_t size, int64_t mtime)
-{
-    (void)ctx, (void)size, (void)mtime;
-    return blob_remove(store, id);
-}
-
 START_TEST(a_walk_may_remove_what_it_sees)
 {
     open_store();
     for (int i = 0; i < 300; i++)
-        (void)put("x");
-    ok(blob_each(store, remove_it, NULL));
+        (void)put_object("x");
+    ok(blob_each(store, object_remove, NULL));
     ck_assert_uint_eq(objects(), 0);
     close_store();
 }
@@ -375,7 +298,7 @@ START_TEST(a_walk_passes_by_what_is_foreign)
     char folder[PATH_MAX], path[PATH_MAX + 64];
 
     open_store();
-    id = put("mine");
+    id = put_object("mine");
     (void)snprintf(folder, sizeof(folder), "%s", object_file(&id));
     *strrchr(folder, '/') = '\0';
     (void)snprintf(path, sizeof(path), "%s/notes.txt", folder);
@@ -413,13 +336,13 @@ static void a_planted_object(unsigned lacks)
     struct uuid id;
 
     blob_fs_pretend(store, lacks);
-    id = put("mine");
+    id = put_object("mine");
     replace_by_link(object_file(&id), "/etc/passwd");
     fails(ERR_CORRUPT, blob_open(store, &id, &r));
     ok(blob_remove(store, &id)); /* takes the link, not what it points at */
     ck_assert_int_eq(access("/etc/passwd", F_OK), 0);
 
-    id = put("mine");
+    id = put_object("mine");
     ck_assert_int_eq(remove(object_file(&id)), 0);
     ck_assert_int_eq(mkfifo(object_file(&id), 0600), 0);
     fails(ERR_CORRUPT, blob_open(store, &id, &r)); /* and does not wait for a writer */
@@ -487,243 +410,6 @@ START_TEST(a_store_whose_own_folder_is_a_link_is_refused)
 }
 END_TEST
 
-/* --- damage ------------------------------------------------------------------------------- */
-START_TEST(a_truncated_object_is_corrupt_and_not_short)
-{
-    struct blob_reader *r;
-    struct uuid id;
-    char out[16];
-
-    open_store();
-    id = put("0123456789");
-    ok(blob_open(store, &id, &r));
-    ck_assert_int_eq(truncate(object_file(&id), 4), 0);
-    fails(ERR_CORRUPT, blob_read(r, 0, out, 10));
-    fails(ERR_CORRUPT, blob_read(r, 6, out, 4));
-    ok(blob_read(r, 0, out, 4));
-    blob_reader_free(r);
-    ok(blob_open(store, &id, &r));
-    ck_assert_uint_eq(blob_size(r), 4);
-    fails(ERR_CORRUPT, blob_read(r, 0, out, 10));
-    blob_reader_free(r);
-    close_store();
-}
-END_TEST
-
-/* --- leftovers ---------------------------------------------------------------------------- */
-START_TEST(a_start_sweeps_the_leftovers_of_the_dead)
-{
-    struct uuid id = uuid_new();
-    pid_t child;
-    int status;
-
-    open_store();
-    child = fork();
-    if (child == 0) { /* dies in the middle of an upload */
-        struct blob_writer *w;
-
-        blob_fs_pretend(store, BLOB_FS_NO_TMPFILE);
-        _exit(blob_begin(store, &id, &w) == ERR_OK && blob_append(w, "half", 4) == ERR_OK ? 0
-                                                                                          : 1);
-    }
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_int_eq(status, 0);
-    ck_assert_int_eq(symlink("/etc/passwd", scratch_path(&dir, "store/partial/link.part")), 0);
-    ck_assert_uint_eq(scratch_count(&dir, "store/partial"), 2);
-    blob_store_free(store);
-    ok(blob_store_open_fs(scratch_path(&dir, "store"), &store));
-    ck_assert_uint_eq(scratch_count(&dir, "store/partial"), 0);
-    ck_assert_int_eq(access("/etc/passwd", F_OK), 0);
-    close_store();
-}
-END_TEST
-
-START_TEST(a_start_spares_the_unfinished_of_the_living)
-{
-    struct blob_store *second;
-    struct uuid id = uuid_new();
-    struct blob_writer *w;
-
-    open_store();
-    blob_fs_pretend(store, BLOB_FS_NO_TMPFILE);
-    ok(blob_begin(store, &id, &w));
-    ok(blob_append(w, "alive", 5));
-    ok(blob_store_open_fs(scratch_path(&dir, "store"), &second));
-    blob_store_free(second);
-    ok(blob_flush(w));
-    ok(blob_publish(w));
-    blob_writer_free(w);
-    reads_back(&id, "alive");
-    close_store();
-}
-END_TEST
-
-/* --- no room ------------------------------------------------------------------------------ */
-static enum err fill(const struct uuid *id, size_t pieces)
-{
-    static uint8_t piece[64 << 10];
-    AUTO(blob_writer_free) struct blob_writer *w = NULL;
-
-    TRY(blob_begin(store, id, &w));
-    for (size_t i = 0; i < pieces; i++) {
-        enum err e = blob_append(w, piece, sizeof(piece));
-
-        if (e != ERR_OK) {
-            ck_assert_int_eq(blob_append(w, piece, 1), ERR_IO); /* not to be mended */
-            ck_assert_int_eq(blob_flush(w), ERR_IO);
-            ck_assert_int_eq(blob_publish(w), ERR_IO);
-            return e == ERR_IO ? ERR_INTERNAL : e;
-        }
-    }
-    TRY(blob_flush(w));
-    TRY(blob_publish(w));
-    return blob_sync_folders(store, &w, 1);
-}
-
-static void full_and_back(unsigned lacks)
-{
-    struct uuid big = uuid_new(), small = uuid_new();
-    AUTO(blob_reader_free) struct blob_reader *r = NULL;
-    uint64_t bytes, bytes_after, inodes;
-
-    blob_fs_pretend(store, lacks);
-    ok(blob_space(store, &bytes, &inodes));
-    ck_assert_uint_gt(bytes, 512 << 10);
-    ck_assert_uint_le(bytes, 1 << 20);
-    ck_assert_uint_gt(inodes, 0);
-    fails(ERR_NO_SPACE, fill(&big, 32));
-    fails(ERR_NOT_FOUND, blob_open(store, &big, &r));
-    ck_assert_uint_eq(scratch_count(&dir, "store/partial"), 0);
-    ok(blob_space(store, &bytes_after, &inodes));
-    ck_assert_uint_eq(bytes_after, bytes);
-    ok(fill(&small, 4)); /* and in service again */
-    ok(blob_remove(store, &small));
-}
-
-START_TEST(a_full_disk_is_no_space_and_leaves_nothing)
-{
-    dir = scratch_new();
-    if (!scratch_mount_tiny(&dir, "size=1m,nr_inodes=64"))
-        return; /* the limit of file size below stands in for it */
-    ok(blob_store_open_fs(scratch_path(&dir, "store"), &store));
-    {
-        struct uuid first = put("makes the folders");
-
-        ok(blob_remove(store, &first));
-    }
-    full_and_back(0);
-    full_and_back(BLOB_FS_NO_TMPFILE);
-    blob_store_free(store);
-}
-END_TEST
-
-START_TEST(exhausted_inodes_are_no_space)
-{
-    struct uuid id = uuid_new();
-    struct blob_writer *w = NULL;
-    char name[32];
-
-    dir = scratch_new();
-    if (!scratch_mount_tiny(&dir, "size=1m,nr_inodes=16"))
-        return;
-    ok(blob_store_open_fs(scratch_path(&dir, "store"), &store));
-    for (int i = 0; i < 16; i++) {
-        int fd;
-
-        (void)snprintf(name, sizeof(name), "filler%d", i);
-        fd = open(scratch_path(&dir, name), O_CREAT | O_WRONLY, 0600);
-        if (fd >= 0)
-            (void)close(fd);
-    }
-    fails(ERR_NO_SPACE, blob_begin(store, &id, &w));
-    blob_fs_pretend(store, BLOB_FS_NO_TMPFILE);
-    fails(ERR_NO_SPACE, blob_begin(store, &id, &w));
-    ck_assert_ptr_null(w);
-    blob_store_free(store);
-}
-END_TEST
-
-START_TEST(a_limit_of_file_size_is_no_space)
-{
-    struct rlimit limit = {.rlim_cur = 256 << 10, .rlim_max = RLIM_INFINITY};
-    struct uuid id = uuid_new();
-
-    open_store();
-    (void)signal(SIGXFSZ, SIG_IGN);
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    fails(ERR_NO_SPACE, fill(&id, 8));
-    limit.rlim_cur = RLIM_INFINITY;
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    ok(fill(&id, 8));
-    close_store();
-}
-END_TEST
-
-START_TEST(exhausted_descriptors_are_busy_and_pass)
-{
-    struct rlimit limit;
-    struct uuid id;
-    struct blob_writer *w = NULL;
-    struct blob_reader *r = NULL;
-
-    open_store();
-    id = put("x");
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    {
-        struct rlimit none = {.rlim_cur = 3, .rlim_max = limit.rlim_max};
-
-        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-        fails(ERR_BUSY, blob_begin(store, &id, &w));
-        fails(ERR_BUSY, blob_open(store, &id, &r));
-        fails(ERR_BUSY, blob_each(store, remove_it, NULL));
-    }
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    reads_back(&id, "x");
-    close_store();
-}
-END_TEST
-
-/* --- calls that fail ---------------------------------------------------------------------- */
-START_TEST(a_flush_that_fails_is_final)
-{
-    struct uuid id = uuid_new();
-    AUTO(blob_reader_free) struct blob_reader *r = NULL;
-    struct blob_writer *w;
-
-    open_store();
-    ok(blob_begin(store, &id, &w));
-    ok(blob_append(w, "x", 1));
-    scratch_fail_call(SYS_fsync, ENOSPC); /* whatever it says, it is not to be tried again */
-    fails(ERR_IO, blob_flush(w));
-    fails(ERR_IO, blob_flush(w));
-    fails(ERR_IO, blob_publish(w));
-    blob_writer_free(w);
-    fails(ERR_NOT_FOUND, blob_open(store, &id, &r));
-    close_store();
-}
-END_TEST
-
-START_TEST(names_that_cannot_be_made_durable_are_not_believed)
-{
-    struct uuid id = uuid_new(), known;
-    struct blob_writer *w;
-
-    open_store();
-    known = put("before");
-    ok(blob_begin(store, &id, &w));
-    ok(blob_flush(w));
-    ok(blob_publish(w));
-    scratch_fail_call(SYS_fsync, EIO);
-    fails(ERR_IO, blob_sync_folders(store, &w, 1));
-    fails(ERR_IO, blob_remove(store, &known));
-    blob_discard(w);
-    blob_writer_free(w);
-    fails(ERR_IO,
-          blob_store_open_fs(scratch_path(&dir, "other"), &(struct blob_store *){NULL}));
-    close_store();
-}
-END_TEST
-
 START_TEST(a_kernel_without_openat2_is_found_out)
 {
     open_store();
@@ -753,38 +439,6 @@ START_TEST(a_file_system_without_noreplace_is_found_out)
 }
 END_TEST
 
-START_TEST(a_link_that_fails_leaves_nothing)
-{
-    struct uuid id = uuid_new();
-    struct blob_writer *w;
-
-    open_store();
-    ok(blob_begin(store, &id, &w));
-    ok(blob_flush(w));
-    scratch_fail_call(SYS_linkat, EIO);
-    fails(ERR_IO, blob_publish(w));
-    blob_writer_free(w);
-    ck_assert_uint_eq(objects(), 0);
-    close_store();
-}
-END_TEST
-
-START_TEST(a_read_that_fails_is_an_error)
-{
-    struct blob_reader *r;
-    struct uuid id;
-    char out[8];
-
-    open_store();
-    id = put("12345678");
-    ok(blob_open(store, &id, &r));
-    scratch_fail_call(SYS_pread64, EIO);
-    fails(ERR_IO, blob_read(r, 0, out, 8));
-    blob_reader_free(r);
-    close_store();
-}
-END_TEST
-
 /* --- threads ------------------------------------------------------------------------------ */
 enum { THREADS = 8, EACH = 40 };
 
@@ -802,7 +456,7 @@ static void *upload_many(void *arg)
         ok(blob_flush(w));
         ok(blob_publish(w));
         ok(blob_sync_folders(store, &w, 1));
-        reads_back(&id, "threaded");
+        object_reads(&id, "threaded");
     }
     return NULL;
 }
@@ -853,7 +507,7 @@ START_TEST(one_name_has_one_winner)
         winners += won[i];
     }
     ck_assert_int_eq(winners, 1);
-    reads_back(&contested, "one");
+    object_reads(&contested, "one");
     close_store();
 }
 END_TEST
@@ -887,13 +541,7 @@ int main(void)
         a_walk_stops_at_the_first_error, a_walk_may_remove_what_it_sees,
         a_walk_passes_by_what_is_foreign, a_planted_link_or_pipe_is_not_an_object,
         a_planted_folder_is_not_entered, a_store_whose_own_folder_is_a_link_is_refused,
-        a_truncated_object_is_corrupt_and_not_short, a_start_sweeps_the_leftovers_of_the_dead,
-        a_start_spares_the_unfinished_of_the_living, a_full_disk_is_no_space_and_leaves_nothing,
-        exhausted_inodes_are_no_space, a_limit_of_file_size_is_no_space,
-        exhausted_descriptors_are_busy_and_pass, a_flush_that_fails_is_final,
-        names_that_cannot_be_made_durable_are_not_believed,
         a_kernel_without_openat2_is_found_out, a_filter_that_forbids_openat2_is_found_out,
-        a_file_system_without_noreplace_is_found_out, a_link_that_fails_leaves_nothing,
-        a_read_that_fails_is_an_error, threads_share_a_store, one_name_has_one_winner,
-        names_follow_the_layout);
+        a_file_system_without_noreplace_is_found_out, threads_share_a_store,
+        one_name_has_one_winner, names_follow_the_layout);
 }

@@ -1,118 +1,6 @@
 /* Objects that are written over a longer time: they outlive writers, stores and failures, and
  * are never written over. */
-#include "storage/blob.h"
-
-#include "storage/blob_folder.h"
-#include "storage/blob_fs.h"
-#include "tests/unit/storage/scratch.h"
-
-#include <sys/wait.h>
-
-static struct scratch dir;
-static struct blob_store *store;
-
-static void open_store(void)
-{
-    dir = scratch_new();
-    ok(blob_store_open_fs(scratch_path(&dir, "store"), &store));
-}
-
-static void close_store(void)
-{
-    blob_store_free(store);
-    scratch_remove(&dir);
-}
-
-static void reopen_store(void)
-{
-    blob_store_free(store);
-    ok(blob_store_open_fs(scratch_path(&dir, "store"), &store));
-}
-
-static const char *part_file(const struct uuid *id)
-{
-    char text[UUID_TEXT_SIZE], name[128];
-
-    uuid_format(id, text);
-    (void)snprintf(name, sizeof(name), "store/parts/%s.part", text);
-    return scratch_path(&dir, name);
-}
-
-static const char *object_file(const struct uuid *id)
-{
-    char path[OBJECT_PATH_SIZE], name[128];
-
-    object_path(id, path);
-    (void)snprintf(name, sizeof(name), "store/objects/%s", path);
-    return scratch_path(&dir, name);
-}
-
-static struct stat stat_of(const char *path)
-{
-    struct stat st;
-
-    ck_assert_int_eq(lstat(path, &st), 0);
-    return st;
-}
-
-static size_t parts(void)
-{
-    return scratch_count(&dir, "store/parts");
-}
-
-static void read_all(struct blob_reader *r, const char *text)
-{
-    char out[256] = "";
-
-    ck_assert_uint_eq(blob_size(r), strlen(text));
-    ok(blob_read(r, 0, out, strlen(text)));
-    ck_assert_str_eq(out, text);
-    blob_reader_free(r);
-}
-
-static void part_reads(const struct uuid *id, const char *text)
-{
-    struct blob_reader *r;
-
-    ok(blob_part_open(store, id, &r));
-    read_all(r, text);
-}
-
-static void object_reads(const struct uuid *id, const char *text)
-{
-    struct blob_reader *r;
-
-    ok(blob_open(store, id, &r));
-    read_all(r, text);
-}
-
-static void no_object(const struct uuid *id)
-{
-    struct blob_reader *r = NULL;
-
-    fails(ERR_NOT_FOUND, blob_open(store, id, &r));
-}
-
-static void no_part(const struct uuid *id)
-{
-    struct blob_reader *r = NULL;
-    struct blob_writer *w = NULL;
-
-    fails(ERR_NOT_FOUND, blob_part_open(store, id, &r));
-    fails(ERR_NOT_FOUND, blob_part_resume(store, id, 0, &w));
-    fails(ERR_NOT_FOUND, blob_part_remove(store, id));
-}
-
-static struct uuid put(const char *text)
-{
-    struct uuid id = uuid_new();
-    AUTO(blob_writer_free) struct blob_writer *w = NULL;
-
-    ok(blob_part_begin(store, &id, &w));
-    ok(blob_append(w, text, strlen(text)));
-    ok(blob_flush(w));
-    return id;
-}
+#include "tests/unit/storage/blob_world.h"
 
 /* --- the way of a part -------------------------------------------------------------------- */
 static void a_whole_life(unsigned lacks)
@@ -171,7 +59,7 @@ START_TEST(a_part_without_another_name_is_published_under_its_own)
     struct blob_writer *w;
 
     open_store();
-    id = put("text");
+    id = put_part("text");
     ok(blob_part_resume(store, &id, 4, &w));
     ok(blob_flush(w)); /* who publishes has flushed, also what it found */
     ok(blob_publish(w));
@@ -205,7 +93,7 @@ START_TEST(a_part_is_begun_once)
     struct blob_writer *w = NULL;
 
     open_store();
-    id = put("mine");
+    id = put_part("mine");
     fails(ERR_EXISTS, blob_part_begin(store, &id, &w));
     ck_assert_ptr_null(w);
     part_reads(&id, "mine");
@@ -222,7 +110,7 @@ START_TEST(only_who_knows_its_size_goes_on)
     struct blob_writer *w = NULL;
 
     open_store();
-    id = put("four");
+    id = put_part("four");
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
         fails(ERR_CORRUPT, blob_part_resume(store, &id, wrong[i], &w));
     ck_assert_ptr_null(w);
@@ -237,7 +125,7 @@ START_TEST(two_writers_never_write_over_each_other)
     struct blob_writer *a, *b;
 
     open_store();
-    id = put("--");
+    id = put_part("--");
     ok(blob_part_resume(store, &id, 2, &a));
     ok(blob_part_resume(store, &id, 2, &b));
     ok(blob_append(a, "aa", 2));
@@ -346,7 +234,7 @@ START_TEST(a_failed_commit_leaves_the_part)
     struct blob_writer *w;
 
     open_store();
-    id = put("text");
+    id = put_part("text");
     ok(blob_part_resume(store, &id, 4, &w));
     ok(blob_flush(w));
     blob_publish_as(w, &object);
@@ -364,13 +252,13 @@ START_TEST(a_taken_name_leaves_both)
     struct blob_writer *w;
 
     open_store();
-    first = put("first");
+    first = put_part("first");
     ok(blob_part_resume(store, &first, 5, &w));
     ok(blob_flush(w));
     blob_publish_as(w, &object);
     ok(blob_publish(w));
     blob_writer_free(w);
-    second = put("text");
+    second = put_part("text");
     ok(blob_part_resume(store, &second, 4, &w));
     ok(blob_flush(w));
     blob_publish_as(w, &object);
@@ -391,7 +279,7 @@ START_TEST(a_crash_before_the_commit_leaves_a_part_that_only_reads)
     int status;
 
     open_store();
-    id = put("text");
+    id = put_part("text");
     child = fork();
     if (child == 0) {
         if (blob_part_resume(store, &id, 4, &w) != ERR_OK || blob_flush(w) != ERR_OK)
@@ -419,7 +307,7 @@ START_TEST(an_object_is_as_old_as_its_publishing)
     struct blob_writer *w;
 
     open_store();
-    id = put("text");
+    id = put_part("text");
     ck_assert_int_eq(utimensat(AT_FDCWD, part_file(&id), long_ago, 0), 0);
     ok(blob_part_resume(store, &id, 4, &w));
     ok(blob_flush(w));
@@ -452,12 +340,6 @@ static enum err stop(void *ctx, const struct uuid *id, uint64_t size, int64_t mt
     return ERR_TIMEOUT;
 }
 
-static enum err remove_it(void *ctx, const struct uuid *id, uint64_t size, int64_t mtime)
-{
-    (void)ctx, (void)size, (void)mtime;
-    return blob_part_remove(store, id);
-}
-
 static void touch(const char *name)
 {
     int fd = open(scratch_path(&dir, name), O_WRONLY | O_CREAT | O_EXCL, 0600);
@@ -475,8 +357,8 @@ START_TEST(a_walk_sees_the_parts_and_nothing_else)
     open_store();
     ok(blob_part_each(store, see, &n_seen));
     ck_assert_uint_eq(n_seen, 0);
-    a = put("aaaa");
-    b = put("bbbb");
+    a = put_part("aaaa");
+    b = put_part("bbbb");
     ok(blob_begin(store, &object, &w));
     ok(blob_flush(w));
     ok(blob_publish(w));
@@ -500,7 +382,7 @@ START_TEST(a_walk_sees_the_parts_and_nothing_else)
     ck_assert(!uuid_equal(&seen[0], &seen[1]));
     fails(ERR_TIMEOUT, blob_part_each(store, stop, &calls));
     ck_assert_uint_eq(calls, 1);
-    ok(blob_part_each(store, remove_it, NULL));
+    ok(blob_part_each(store, part_remove, NULL));
     no_part(&a);
     no_part(&b);
     close_store();
@@ -556,189 +438,6 @@ START_TEST(a_store_whose_folder_of_parts_is_a_link_is_refused)
 }
 END_TEST
 
-/* --- no room, and calls that fail --------------------------------------------------------- */
-START_TEST(a_full_disk_leaves_what_was_flushed)
-{
-    static uint8_t piece[64 << 10];
-    struct rlimit limit = {.rlim_cur = 100 << 10, .rlim_max = RLIM_INFINITY};
-    struct blob_reader *r;
-    struct blob_writer *w = NULL;
-    struct uuid id = uuid_new();
-
-    open_store();
-    ok(blob_part_begin(store, &id, &w));
-    ok(blob_append(w, piece, sizeof(piece)));
-    ok(blob_flush(w));
-    (void)signal(SIGXFSZ, SIG_IGN);
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    fails(ERR_NO_SPACE, blob_append(w, piece, sizeof(piece)));
-    fails(ERR_IO, blob_append(w, piece, 1)); /* not to be mended by this writer */
-    fails(ERR_IO, blob_flush(w));
-    fails(ERR_IO, blob_publish(w));
-    blob_writer_free(w);
-    limit.rlim_cur = RLIM_INFINITY;
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    /* A piece of the second write stands behind what was flushed: nothing goes on over it. */
-    fails(ERR_CORRUPT, blob_part_resume(store, &id, sizeof(piece), &w));
-    ok(blob_part_open(store, &id, &r));
-    ck_assert_uint_ge(blob_size(r), sizeof(piece));
-    ok(blob_read(r, 0, piece, sizeof(piece)));
-    blob_reader_free(r);
-    close_store();
-}
-END_TEST
-
-START_TEST(exhausted_descriptors_are_busy_and_pass)
-{
-    struct rlimit limit;
-    struct uuid id, other = uuid_new();
-    struct blob_writer *w = NULL;
-    struct blob_reader *r = NULL;
-
-    open_store();
-    id = put("text");
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    {
-        struct rlimit none = {.rlim_cur = 3, .rlim_max = limit.rlim_max};
-
-        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-        fails(ERR_BUSY, blob_part_begin(store, &other, &w));
-        fails(ERR_BUSY, blob_part_resume(store, &id, 4, &w));
-        fails(ERR_BUSY, blob_part_open(store, &id, &r));
-        fails(ERR_BUSY, blob_part_each(store, remove_it, NULL));
-    }
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    part_reads(&id, "text");
-    ck_assert_uint_eq(parts(), 1);
-    close_store();
-}
-END_TEST
-
-START_TEST(a_flush_that_fails_is_final)
-{
-    struct uuid id = uuid_new();
-    struct blob_writer *w;
-
-    open_store();
-    ok(blob_part_begin(store, &id, &w));
-    ok(blob_append(w, "x", 1));
-    scratch_fail_call(SYS_fsync, ENOSPC);
-    fails(ERR_IO, blob_flush(w));
-    fails(ERR_IO, blob_flush(w));
-    fails(ERR_IO, blob_append(w, "y", 1));
-    fails(ERR_IO, blob_publish(w));
-    fails(ERR_IO, blob_part_remove(store, &id)); /* gone, but not believed */
-    blob_writer_free(w);
-    close_store();
-}
-END_TEST
-
-/* Every fsync fails but that of these two descriptors. */
-static void fail_fsync_but(int a, int b)
-{
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fsync, 0, 4),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)a, 2, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)b, 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {.len = ARRAY_LEN(filter), .filter = filter};
-
-    ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-    ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
-}
-
-/* The descriptor that the next open will get. */
-static int next_descriptor(void)
-{
-    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    ck_assert_int_ge(fd, 0);
-    (void)close(fd);
-    return fd;
-}
-
-START_TEST(a_name_that_cannot_be_made_durable_is_not_believed)
-{
-    struct uuid id = uuid_new();
-    struct blob_writer *w, *resumed;
-    int of_first, of_second;
-
-    open_store();
-    of_first = next_descriptor();
-    ok(blob_part_begin(store, &id, &w));
-    ok(blob_append(w, "x", 1));
-    of_second = next_descriptor();
-    ok(blob_part_resume(store, &id, 1, &resumed));
-    fail_fsync_but(of_first, of_second);
-    ck_assert_int_eq(fsync(of_first), 0); /* the files can be flushed, their folder cannot */
-    ck_assert_int_eq(fsync(of_second), 0);
-    fails(ERR_IO, blob_flush(w));
-    fails(ERR_IO, blob_flush(resumed)); /* who made the name may have died before */
-    fails(ERR_IO, blob_publish(w));
-    blob_writer_free(w);
-    blob_writer_free(resumed);
-    ck_assert_uint_eq(parts(), 1);
-    close_store();
-}
-END_TEST
-
-static void publish_fails(const struct uuid *id)
-{
-    struct uuid object = uuid_new();
-    struct blob_writer *w;
-
-    ok(blob_part_resume(store, id, 4, &w));
-    ok(blob_flush(w));
-    blob_publish_as(w, &object);
-    fails(ERR_IO, blob_publish(w));
-    blob_discard(w); /* as the committer does */
-    blob_writer_free(w);
-    no_object(&object);
-    part_reads(id, "text");
-    ck_assert_uint_eq(stat_of(part_file(id)).st_mode & 07777, 0600);
-}
-
-START_TEST(a_link_that_fails_leaves_the_part)
-{
-    struct uuid id;
-
-    open_store();
-    id = put("text");
-    scratch_fail_call(SYS_linkat, EIO);
-    publish_fails(&id);
-    close_store();
-}
-END_TEST
-
-START_TEST(a_time_that_cannot_be_set_leaves_the_part)
-{
-    struct uuid id;
-
-    open_store();
-    id = put("text");
-    scratch_fail_call(SYS_utimensat, EIO);
-    publish_fails(&id);
-    close_store();
-}
-END_TEST
-
-START_TEST(a_part_that_cannot_be_removed_says_so)
-{
-    struct uuid id;
-
-    open_store();
-    id = put("text");
-    scratch_fail_call(SYS_unlinkat, EIO);
-    fails(ERR_IO, blob_part_remove(store, &id));
-    part_reads(&id, "text");
-    close_store();
-}
-END_TEST
-
 int main(void)
 {
     return SUITE_RUN(
@@ -751,8 +450,5 @@ int main(void)
         a_taken_name_leaves_both, a_crash_before_the_commit_leaves_a_part_that_only_reads,
         an_object_is_as_old_as_its_publishing, a_walk_sees_the_parts_and_nothing_else,
         a_planted_link_or_pipe_is_not_a_part,
-        a_store_whose_folder_of_parts_is_a_link_is_refused, a_full_disk_leaves_what_was_flushed,
-        exhausted_descriptors_are_busy_and_pass, a_flush_that_fails_is_final,
-        a_name_that_cannot_be_made_durable_is_not_believed, a_link_that_fails_leaves_the_part,
-        a_time_that_cannot_be_set_leaves_the_part, a_part_that_cannot_be_removed_says_so);
+        a_store_whose_folder_of_parts_is_a_link_is_refused);
 }
