@@ -1,6 +1,6 @@
-/* What the front asks of the spawner: packets on a SOCK_SEQPACKET pair, one request each, all of
- * one size. The first is JOB_SETTINGS, answered with one struct job_ready; nothing else is ever
- * answered here, since every result goes through a descriptor that travels with its job.
+/* What the front asks of the spawner: packets on a SOCK_SEQPACKET pair, one request each, all
+ * of one size. The first is JOB_SETTINGS, answered with one struct job_ready; nothing else is
+ * ever answered here, since every result goes through a descriptor that travels with its job.
  *
  * Both ends are ours and of one build, so that the structs travel as they are; the inspectors
  * themselves, which strangers may own, never hold this socket.
@@ -14,13 +14,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { JOB_MAGIC = 0x45494a31, JOB_USER_MAX = 64, JOB_FDS_MAX = 4, JOB_CONTROL_FD = 3 };
+enum { JOB_MAGIC = 0x45494a31, JOB_USER_MAX = 64, JOB_FDS_MAX = 5, JOB_CONTROL_FD = 3 };
 
 enum job_kind {
     JOB_SETTINGS = 1,
     JOB_INSPECT, /* descriptors: plaintext (a pipe), verdict; and those of enum job_with */
     JOB_RENDER,  /* descriptors: plaintext (a pipe), picture */
     JOB_KILL,
+    JOB_SCAN, /* a nursery's to its scanner: plaintext, verdict, the examiner's plaintext and
+               * its report; and clamd */
 };
 
 /* Further descriptors of a job, in this order, behind those that each has. */

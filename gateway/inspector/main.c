@@ -1,8 +1,9 @@
 /* evidence-inspector: started by the gateway (gateway/inspect/spawner.h), not by people.
  *
  *     front ==control socket== evidence-inspector ==control sockets== one for each family
- *                                                     (itself among them, and evidence-inspector-pdf, ...)
- *     each of them:            outermost process --fork--> nursery --fork--> inspectors
+ *                                                     (itself among them, and
+ * evidence-inspector-pdf, ...) each of them:            outermost process --fork--> nursery
+ * --fork--> inspectors
  *
  * The outermost process keeps the settings of the first packet and starts the nursery again
  * should it die, since the front, once confined, could not. */
@@ -34,7 +35,7 @@ static int be_nursery(const struct job_settings *settings, unsigned lacks, bool 
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         return EXIT_FAILURE;
     examiner_warm();
-    e = sandbox_enclose(settings, &lacks);
+    e = sandbox_enclose(settings, FAMILY.render != NULL, &lacks);
     /* the kernel forgets the parent's death signal with a change of user */
     if (e == ERR_OK && prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         e = err_errno("PR_SET_PDEATHSIG");

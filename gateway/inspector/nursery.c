@@ -1,23 +1,24 @@
-/* The nursery: a request comes, two processes are forked for it, and reaped or killed.
+/* The nursery: a request comes, those who parse are forked for it, a scanner is found, and all
+ * are reaped or killed.
  *
  *     plaintext -> scanner -> clamd
  *                     \-----> examiner -> report -> scanner -> verdict
  *
- * With a password, which is read by the opener alone (the nursery, whose memory each child has a
- * copy of, passes its socket on):
+ * With a password, which is read by the opener alone (the nursery, whose memory each child has
+ * a copy of, passes its socket on):
  *
  *     plaintext -> opener -> scanner, as above
  *
  * Invariants: a child of one artefact never sees another's descriptors: the nursery closes a
- * job's as soon as it has forked; an examiner does not outlive its scanner; nothing that comes
- * from a child is read here. It has all libraries loaded and warm, so that a child is ready in
- * the time of a fork; it has read no content, so that nobody can have changed it. */
+ * job's as soon as it has forked; an examiner does not outlive its artefact; nothing is read
+ * here that comes from a child, but that a scanner is done. It has all libraries loaded and
+ * warm, so that a child is ready in the time of a fork; it has read no content, so that nobody
+ * can have changed it. */
 #include "gateway/inspector/nursery.h"
 
 #include "gateway/base/log.h"
-#include "gateway/inspector/family.h"
-#include "gateway/inspector/roles.h"
-#include "gateway/inspector/sandbox.h"
+#include "gateway/inspector/part.h"
+#include "gateway/inspector/scanners.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,11 +30,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FIRST_FD = 3, HIGH_FD = 40, TEE_PIPE_BYTES = 1024 * 1024, JOBS_SPARE = 16 };
+enum { TEE_PIPE_BYTES = 1024 * 1024, JOBS_SPARE = 16 };
 
 struct nursling {
     uint64_t id; /* 0: free */
-    pid_t scanner, parser, opener; /* not positive: there is none */
+    bool scanning;
+    pid_t parser, opener; /* not positive: there is none */
 };
 
 /* A job's descriptors by their meaning; -1: there is none. */
@@ -44,75 +46,13 @@ struct job_fds {
 struct nursery {
     int control, signals;
     const struct job_settings *settings;
+    struct scanners *scanners;
     struct nursling *jobs;
     size_t n_jobs;
+    struct pollfd *polled; /* control, signals, scanners at work */
 };
 
-/* ---- forking ---- */
-
-/* Descriptors become FIRST_FD, FIRST_FD + 1, ... in their order. */
-static bool arrange(const int *fds, size_t n)
-{
-    int high[8];
-
-    assert(n <= ARRAY_LEN(high));
-    for (size_t i = 0; i < n; i++) {
-        high[i] = fds[i] < 0 ? -1 : fcntl(fds[i], F_DUPFD, HIGH_FD);
-        if (high[i] < 0 && fds[i] >= 0)
-            return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        (void)close(FIRST_FD + (int)i);
-        if (high[i] >= 0 && dup2(high[i], FIRST_FD + (int)i) < 0)
-            return false;
-    }
-    return true;
-}
-
-static void default_signals(void)
-{
-    sigset_t none;
-
-    (void)sigemptyset(&none);
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGTERM, SIG_DFL);
-    (void)signal(SIGINT, SIG_DFL);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-struct part {
-    enum sandbox_role role;
-    const int *fds;
-    size_t n_fds;
-};
-
-static pid_t fork_part(const struct nursery *n, const struct part *p, const struct job *j)
-{
-    pid_t pid = fork();
-
-    if (pid != 0)
-        return pid;
-    default_signals();
-    if (!arrange(p->fds, p->n_fds) ||
-        sandbox_enter(p->role, n->settings, (unsigned)p->n_fds) != ERR_OK)
-        _exit(EXIT_FAILURE);
-    switch (p->role) {
-    case ROLE_SCANNER:
-        _exit(scanner_run(FIRST_FD, FIRST_FD + 1, p->fds[2] < 0 ? -1 : FIRST_FD + 2,
-                          FIRST_FD + 3, FIRST_FD + 4));
-    case ROLE_EXAMINER:
-        _exit(examiner_run(FIRST_FD, FIRST_FD + 1, j->work.type));
-    case ROLE_OPENER:
-        if (FAMILY.open != NULL)
-            _exit(FAMILY.open(FIRST_FD, FIRST_FD + 1, FIRST_FD + 2));
-        break;
-    case ROLE_RENDERER:
-        if (FAMILY.render != NULL)
-            _exit(FAMILY.render(FIRST_FD, FIRST_FD + 1, j->work.type, j->work.page));
-        break;
-    }
-    _exit(EXIT_FAILURE);
-}
+/* ---- starting ---- */
 
 /* Both ends become pipes[0] and pipes[1]; large, so that processes need not take turns. */
 static bool open_pipe(int pipes[2])
@@ -137,12 +77,11 @@ static bool fork_pair(const struct nursery *n, const struct job *j, const struct
 
     if (forked) {
         const int parser[2] = {copy[0], report[1]};
-        const int scanner[5] = {fds->plain, fds->result, fds->clamd, copy[1], report[0]};
+        const struct scan_fds scan = {fds->plain, fds->result, copy[1], report[0], fds->clamd};
 
-        out->parser = fork_part(n, &(struct part){ROLE_EXAMINER, parser, 2}, j);
-        if (out->parser > 0)
-            out->scanner = fork_part(n, &(struct part){ROLE_SCANNER, scanner, 5}, j);
-        forked = out->parser > 0 && out->scanner > 0;
+        out->parser = part_fork(n->settings, &(struct part){ROLE_EXAMINER, parser, 2}, j);
+        out->scanning = out->parser > 0 && scanners_give(n->scanners, j->id, &scan) == ERR_OK;
+        forked = out->scanning;
     }
     close_pipe(copy);
     close_pipe(report);
@@ -158,7 +97,7 @@ static bool fork_opener(const struct nursery *n, const struct job *j, struct job
     if (forked) {
         const int opener[3] = {fds.plain, fds.password, opened[1]};
 
-        out->opener = fork_part(n, &(struct part){ROLE_OPENER, opener, 3}, j);
+        out->opener = part_fork(n->settings, &(struct part){ROLE_OPENER, opener, 3}, j);
         fd_close_auto(&opened[1]);
         opened[1] = -1;
         fds.plain = opened[0];
@@ -175,14 +114,14 @@ static bool fork_job(const struct nursery *n, const struct job *j, const struct 
 
     if (j->kind == JOB_INSPECT)
         return fds->password < 0 ? fork_pair(n, j, fds, out) : fork_opener(n, j, *fds, out);
-    out->parser = fork_part(n, &(struct part){ROLE_RENDERER, renderer, 2}, j);
+    out->parser = part_fork(n->settings, &(struct part){ROLE_RENDERER, renderer, 2}, j);
     return out->parser > 0;
 }
 
-static void kill_job(struct nursling *job)
+static void kill_job(const struct nursery *n, const struct nursling *job)
 {
-    if (job->scanner > 0)
-        (void)kill(job->scanner, SIGKILL);
+    if (job->scanning)
+        scanners_kill(n->scanners, job->id);
     if (job->parser > 0)
         (void)kill(job->parser, SIGKILL);
     if (job->opener > 0)
@@ -191,7 +130,14 @@ static void kill_job(struct nursling *job)
 
 static bool is_over(const struct nursling *job)
 {
-    return job->scanner <= 0 && job->parser <= 0 && job->opener <= 0;
+    return !job->scanning && job->parser <= 0 && job->opener <= 0;
+}
+
+/* Its place is free when nobody is left in it. */
+static void close_over(struct nursling *job)
+{
+    if (is_over(job))
+        job->id = 0;
 }
 
 static struct nursling *find_job(struct nursery *n, uint64_t id)
@@ -230,12 +176,11 @@ static void start_job(struct nursery *n, const struct job *j, const int fds[JOB_
         return;
     log_event(LOG_ERROR, "inspector.not_started",
               log_err(err_errno("pipes or processes of an inspector")));
-    kill_job(job);
-    if (is_over(job))
-        job->id = 0;
+    kill_job(n, job);
+    close_over(job);
 }
 
-/* ---- reaping ---- */
+/* ---- ends ---- */
 
 /* Whatever a parser was made to try, this is where it shows. */
 static void report_end(const char *what, int status, bool wanted)
@@ -251,21 +196,32 @@ static void report_end(const char *what, int status, bool wanted)
                   log_int("status", WEXITSTATUS(status)));
 }
 
-static void reap_one(struct nursling *job, pid_t pid, int status, bool killed)
+static void end_scanning(struct nursery *n, uint64_t id)
 {
-    if (job->scanner == pid) {
-        report_end("scanner", status, killed);
-        job->scanner = 0;
-        kill_job(job); /* its examiner, if it is still there */
-    } else if (job->parser == pid) {
-        report_end("parser", status, killed);
-        job->parser = 0;
-    } else {
-        report_end("opener", status, killed);
-        job->opener = 0;
+    struct nursling *job = id == 0 ? NULL : find_job(n, id);
+
+    if (job == NULL)
+        return;
+    job->scanning = false;
+    kill_job(n, job); /* its examiner, if it is still there */
+    close_over(job);
+}
+
+static void end_parsing(struct nursery *n, pid_t pid, int status, bool killed)
+{
+    for (size_t i = 0; i < n->n_jobs; i++) {
+        struct nursling *job = &n->jobs[i];
+
+        if (job->id == 0 || (job->parser != pid && job->opener != pid))
+            continue;
+        report_end(job->parser == pid ? "parser" : "opener", status, killed);
+        if (job->parser == pid)
+            job->parser = 0;
+        else
+            job->opener = 0;
+        close_over(job);
+        return;
     }
-    if (is_over(job))
-        job->id = 0;
 }
 
 static void reap(struct nursery *n)
@@ -275,15 +231,14 @@ static void reap(struct nursery *n)
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+        uint64_t id;
 
-        for (size_t i = 0; i < n->n_jobs; i++) {
-            struct nursling *job = &n->jobs[i];
-
-            if (job->id == 0 ||
-                (job->scanner != pid && job->parser != pid && job->opener != pid))
-                continue;
-            reap_one(job, pid, status, killed);
+        if (!scanners_reaped(n->scanners, pid, &id)) {
+            end_parsing(n, pid, status, killed);
+            continue;
         }
+        report_end("scanner", status, killed);
+        end_scanning(n, id);
     }
 }
 
@@ -307,30 +262,35 @@ static enum err serve_one(struct nursery *n)
     } else if (j.kind == JOB_KILL && j.id != 0) {
         job = find_job(n, j.id);
         if (job != NULL)
-            kill_job(job);
+            kill_job(n, job);
     }
     for (size_t i = 0; i < JOB_FDS_MAX; i++)
         fd_close_auto(&fds[i]);
     return ERR_OK;
 }
 
+/* Ends first: who is done takes what comes next. */
 static enum err serve(struct nursery *n)
 {
-    for (;;) {
-        struct pollfd p[2] = {{.fd = n->control, .events = POLLIN},
-                              {.fd = n->signals, .events = POLLIN}};
-        struct signalfd_siginfo ignored;
+    struct signalfd_siginfo ignored;
 
-        if (poll(p, 2, -1) < 0) {
+    for (;;) {
+        size_t at_work = scanners_poll(n->scanners, n->polled + 2);
+
+        n->polled[0] = (struct pollfd){.fd = n->control, .events = POLLIN};
+        n->polled[1] = (struct pollfd){.fd = n->signals, .events = POLLIN};
+        if (poll(n->polled, 2 + at_work, -1) < 0) {
             if (errno == EINTR)
                 continue;
             return err_errno("poll");
         }
-        if (p[1].revents != 0) {
+        for (uint64_t id = scanners_done(n->scanners); id != 0; id = scanners_done(n->scanners))
+            end_scanning(n, id);
+        if (n->polled[1].revents != 0) {
             (void)!read(n->signals, &ignored, sizeof(ignored));
             reap(n);
         }
-        if (p[0].revents != 0) {
+        if (n->polled[0].revents != 0) {
             enum err e = serve_one(n);
 
             if (e != ERR_OK)
@@ -339,28 +299,41 @@ static enum err serve(struct nursery *n)
     }
 }
 
-enum err nursery_serve(int control, const struct job_settings *settings)
+static enum err watch_children(struct nursery *n)
 {
-    struct nursery n = {.control = control, .settings = settings};
     sigset_t child;
-    enum err e;
 
-    n.n_jobs = (size_t)settings->jobs_max * 2 + JOBS_SPARE;
-    n.jobs = calloc(n.n_jobs, sizeof(*n.jobs));
-    if (n.jobs == NULL)
-        return err_set(ERR_NOMEM, "the nursery");
     (void)sigemptyset(&child);
     (void)sigaddset(&child, SIGCHLD);
     (void)sigprocmask(SIG_BLOCK, &child, NULL);
-    n.signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (n.signals < 0) {
-        free(n.jobs);
-        return err_errno("signalfd");
-    }
-    e = serve(&n);
-    for (size_t i = 0; i < n.n_jobs; i++)
-        kill_job(&n.jobs[i]);
-    (void)close(n.signals);
-    free(n.jobs);
-    return e;
+    n->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    return n->signals >= 0 ? ERR_OK : err_errno("signalfd");
+}
+
+static void nursery_clear(struct nursery *n)
+{
+    for (size_t i = 0; n->jobs != NULL && i < n->n_jobs; i++)
+        kill_job(n, &n->jobs[i]);
+    scanners_free(n->scanners);
+    fd_close_auto(&n->signals);
+    free(n->polled);
+    free(n->jobs);
+}
+DEFINE_AUTO_CLEAR(struct nursery, nursery_clear);
+
+enum err nursery_serve(int control, const struct job_settings *settings)
+{
+    AUTO_CLEAR(nursery_clear) struct nursery n = {.control = control, .settings = settings};
+    size_t scanners;
+
+    n.signals = -1;
+    n.n_jobs = (size_t)settings->jobs_max * 2 + JOBS_SPARE;
+    scanners = n.n_jobs + JOBS_SPARE; /* some of them on their way out */
+    n.jobs = calloc(n.n_jobs, sizeof(*n.jobs));
+    n.polled = calloc(2 + scanners, sizeof(*n.polled));
+    if (n.jobs == NULL || n.polled == NULL)
+        return err_set(ERR_NOMEM, "the nursery");
+    TRY(scanners_new(settings, scanners, &n.scanners));
+    TRY(watch_children(&n));
+    return serve(&n);
 }

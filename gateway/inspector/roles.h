@@ -8,8 +8,9 @@
 /* In the nursery, before anything is given up: libraries load what they will need. */
 void examiner_warm(void);
 
-/* `clamd` may be -1. */
-int scanner_run(int plain, int verdict, int clamd, int examiner, int report);
+/* One artefact after the other: jobs come in on `control` (JOB_SCAN), a byte goes back when one
+ * is done; its end is the scanner's. */
+int scanner_serve(int control);
 int examiner_run(int plain, int report, const char *declared_type);
 /* A PDF that its password opens, written anew without: what follows in the pipe is inspected in
  * its place. `password`: a socket, see enum opened of job.h. */

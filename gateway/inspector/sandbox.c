@@ -2,8 +2,8 @@
  *
  * Whoever takes over an examiner has: one pipe to read, one to write a report to that is
  * decoded strictly, memory and CPU up to their limits. No path (empty root, Landlock, no call
- * that opens), no network (own namespace, no call that makes a socket), no other process to see,
- * signal or trace (own namespace, Landlock's scopes, no such call), no child, nothing
+ * that opens), no network (own namespace, no call that makes a socket), no other process to
+ * see, signal or trace (own namespace, Landlock's scopes, no such call), no child, nothing
  * executable that was not there, no privilege to gain. Each of these holds twice over, since a
  * machine may lack one; what it lacks is told, or refused.
  *
@@ -17,6 +17,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pwd.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -43,8 +45,9 @@
 #define BUILD_ASAN 1
 #endif
 
-enum { FIRST_FD = 3, MAP_LINE_MAX = 64, PATH_ROOM = 256 };
-/* Of the inspectors' user, all of them together: what threads there may be, since no process may. */
+enum { FIRST_FD = 3, MAP_LINE_MAX = 64, PATH_ROOM = 256, FILTER_STEPS_MAX = 512 };
+/* Of the inspectors' user, all of them together: what threads there may be, since no process
+ * may. */
 enum { TASKS_MAX = 1024 };
 static const char NEW_ROOT[] = "/tmp"; /* any folder that is there: it is covered, not used */
 
@@ -53,6 +56,8 @@ static const char *const FONT_FOLDERS[] = {
     "/usr/share/fonts",      "/etc/fonts",         "/usr/share/fontconfig",
     "/var/cache/fontconfig", "/usr/share/poppler",
 };
+
+static bool fonts_allowed; /* in this nursery */
 
 /* ---- the nursery's namespaces ---- */
 
@@ -135,13 +140,13 @@ static void keep_folder(const char *path)
         (void)umount2(where, MNT_DETACH);
 }
 
-static bool empty_root(void)
+static bool empty_root(bool fonts)
 {
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("none", NEW_ROOT, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
               "size=64k,nr_inodes=64,mode=755") != 0)
         return false;
-    for (size_t i = 0; i < ARRAY_LEN(FONT_FOLDERS); i++)
+    for (size_t i = 0; fonts && i < ARRAY_LEN(FONT_FOLDERS); i++)
         keep_folder(FONT_FOLDERS[i]);
     if (chdir(NEW_ROOT) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
         umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
@@ -284,39 +289,7 @@ static bool landlock(bool fonts)
            syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 }
 
-/* ---- the nursery ---- */
-
-enum err sandbox_enclose(const struct job_settings *settings, unsigned *lacks)
-{
-    struct account who;
-
-    TRY(find_account(settings->user, &who));
-    /* a time zone by rule: without one, each look at the clock looks for a file */
-    if (clearenv() != 0 || setenv("TZ", "UTC0", 1) != 0 || chdir("/") != 0)
-        return err_errno("leaving the environment and folder behind");
-    tzset();
-    (void)umask(S_IWGRP | S_IWOTH); /* its own user has to find the fonts */
-    if ((*lacks & LACK_ROOT) == 0 && !empty_root())
-        *lacks |= LACK_ROOT;
-    (void)umask(S_IRWXG | S_IRWXO);
-    TRY(become(&who, lacks));
-    if ((*lacks & LACK_USER) == 0 || (*lacks & LACK_NAMESPACES) == 0)
-        TRY(drop_capabilities());
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        return err_errno("PR_SET_NO_NEW_PRIVS");
-    if (!landlock(true))
-        *lacks |= LACK_LANDLOCK;
-#if defined(BUILD_ASAN)
-    *lacks |= LACK_SECCOMP | LACK_MEMORY;
-#endif
-    if (*lacks != 0 && settings->sandbox_required)
-        return err_set(ERR_UNSUPPORTED, "this machine lacks parts of the sandbox (0x%x)",
-                       *lacks);
-    return ERR_OK;
-}
-
-/* ---- one child ---- */
+/* ---- what a child may do ---- */
 
 static enum err set_limits(const struct job_settings *s, unsigned n_fds)
 {
@@ -379,7 +352,7 @@ static const int common_calls[] = {
 };
 
 static const int scanner_calls[] = {SCMP_SYS(tee), SCMP_SYS(splice), SCMP_SYS(recvfrom),
-                                    SCMP_SYS(sendto)};
+                                    SCMP_SYS(sendto), SCMP_SYS(recvmsg)};
 
 /* Of what is open already, and of itself. */
 static const int parser_calls[] = {
@@ -387,8 +360,8 @@ static const int parser_calls[] = {
     SCMP_SYS(uname), SCMP_SYS(rt_sigaction), SCMP_SYS(set_robust_list), SCMP_SYS(rseq)};
 
 /* Reading alone (see the open flags below); paths are Landlock's matter. */
-static const int font_calls[] = {SCMP_SYS(newfstatat), SCMP_SYS(access),  SCMP_SYS(readlink),
-                                 SCMP_SYS(getdents64), SCMP_SYS(statfs),  SCMP_SYS(fstatfs),
+static const int font_calls[] = {SCMP_SYS(newfstatat), SCMP_SYS(access),   SCMP_SYS(readlink),
+                                 SCMP_SYS(getdents64), SCMP_SYS(statfs),   SCMP_SYS(fstatfs),
                                  SCMP_SYS(pread64),    SCMP_SYS(fadvise64)};
 
 static int allow_all(scmp_filter_ctx f, const int *calls, size_t n)
@@ -405,8 +378,8 @@ static int add_narrow(scmp_filter_ctx f, enum sandbox_role role)
 {
     struct scmp_arg_cmp plain =
         SCMP_A2(SCMP_CMP_MASKED_EQ, (scmp_datum_t)PROT_EXEC, (scmp_datum_t)0);
-    struct scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, (scmp_datum_t)CLONE_THREAD,
-                                         (scmp_datum_t)CLONE_THREAD);
+    struct scmp_arg_cmp thread =
+        SCMP_A0(SCMP_CMP_MASKED_EQ, (scmp_datum_t)CLONE_THREAD, (scmp_datum_t)CLONE_THREAD);
     int failed = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, plain);
 
     if (failed == 0)
@@ -422,7 +395,8 @@ static int add_narrow(scmp_filter_ctx f, enum sandbox_role role)
 
 static int add_fonts(scmp_filter_ctx f)
 {
-    const scmp_datum_t changing = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (__O_TMPFILE & ~O_DIRECTORY);
+    const scmp_datum_t changing =
+        O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (__O_TMPFILE & ~O_DIRECTORY);
     struct scmp_arg_cmp reading = SCMP_A2(SCMP_CMP_MASKED_EQ, changing, (scmp_datum_t)0);
     struct scmp_arg_cmp getfl = SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)F_GETFL);
     int failed = allow_all(f, font_calls, ARRAY_LEN(font_calls));
@@ -455,7 +429,32 @@ static int add_rules(scmp_filter_ctx f, enum sandbox_role role)
     return -EINVAL;
 }
 
-static enum err filter_calls(enum sandbox_role role)
+/* The filters as the kernel takes them, one for each role. Made once, in the nursery: a child
+ * has a copy. */
+static struct filter {
+    struct sock_fprog program;
+    struct sock_filter steps[FILTER_STEPS_MAX];
+} filters[ROLES];
+
+/* The library writes a filter to a descriptor alone. */
+static enum err export_filter(scmp_filter_ctx f, struct filter *out)
+{
+    AUTO_FD int fd = memfd_create("filter", MFD_CLOEXEC);
+    ssize_t n;
+
+    if (fd < 0)
+        return err_errno("memfd_create");
+    if (seccomp_export_bpf(f, fd) != 0)
+        return err_set(ERR_UNSUPPORTED, "the system-call filter could not be made");
+    n = pread(fd, out->steps, sizeof(out->steps), 0);
+    if (n <= 0 || (size_t)n == sizeof(out->steps))
+        return err_set(ERR_INTERNAL, "a system-call filter of an unexpected size");
+    out->program.len = (unsigned short)((size_t)n / sizeof(out->steps[0]));
+    out->program.filter = out->steps;
+    return ERR_OK;
+}
+
+static enum err make_filter(enum sandbox_role role)
 {
 #if defined(BUILD_ASAN)
     uint32_t otherwise = SCMP_ACT_ERRNO(EPERM);
@@ -463,18 +462,68 @@ static enum err filter_calls(enum sandbox_role role)
     uint32_t otherwise = SCMP_ACT_KILL_PROCESS;
 #endif
     scmp_filter_ctx f = seccomp_init(otherwise);
+    enum err e = ERR_OK;
     int failed;
 
     if (f == NULL)
         return err_set(ERR_NOMEM, "the system-call filter");
     failed = add_rules(f, role);
-    if (failed == 0)
-        failed = seccomp_load(f);
+    if (failed != 0)
+        e = err_set(ERR_UNSUPPORTED, "the system-call filter was refused (%d)", failed);
+    else
+        e = export_filter(f, &filters[role]);
     seccomp_release(f);
-    return failed == 0
-               ? ERR_OK
-               : err_set(ERR_UNSUPPORTED, "the system-call filter was refused (%d)", failed);
+    return e;
 }
+
+static enum err make_filters(void)
+{
+    for (int role = 0; role < ROLES; role++)
+        TRY(make_filter((enum sandbox_role)role));
+    return ERR_OK;
+}
+
+static enum err filter_calls(enum sandbox_role role)
+{
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filters[role].program) == 0
+               ? ERR_OK
+               : err_errno("seccomp");
+}
+
+/* ---- the nursery ---- */
+
+enum err sandbox_enclose(const struct job_settings *settings, bool fonts, unsigned *lacks)
+{
+    struct account who;
+
+    fonts_allowed = fonts;
+    TRY(make_filters());
+    TRY(find_account(settings->user, &who));
+    /* a time zone by rule: without one, each look at the clock looks for a file */
+    if (clearenv() != 0 || setenv("TZ", "UTC0", 1) != 0 || chdir("/") != 0)
+        return err_errno("leaving the environment and folder behind");
+    tzset();
+    (void)umask(S_IWGRP | S_IWOTH); /* its own user has to find the fonts */
+    if ((*lacks & LACK_ROOT) == 0 && !empty_root(fonts))
+        *lacks |= LACK_ROOT;
+    (void)umask(S_IRWXG | S_IRWXO);
+    TRY(become(&who, lacks));
+    if ((*lacks & LACK_USER) == 0 || (*lacks & LACK_NAMESPACES) == 0)
+        TRY(drop_capabilities());
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return err_errno("PR_SET_NO_NEW_PRIVS");
+    if (!landlock(fonts))
+        *lacks |= LACK_LANDLOCK;
+#if defined(BUILD_ASAN)
+    *lacks |= LACK_SECCOMP | LACK_MEMORY;
+#endif
+    if (*lacks != 0 && settings->sandbox_required)
+        return err_set(ERR_UNSUPPORTED, "this machine lacks parts of the sandbox (0x%x)",
+                       *lacks);
+    return ERR_OK;
+}
+
+/* ---- a child ---- */
 
 enum err sandbox_enter(enum sandbox_role role, const struct job_settings *settings,
                        unsigned n_fds)
@@ -488,7 +537,7 @@ enum err sandbox_enter(enum sandbox_role role, const struct job_settings *settin
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         return err_errno("PR_SET_PDEATHSIG");
     TRY(set_limits(settings, n_fds));
-    if (role != ROLE_RENDERER)
+    if (fonts_allowed && role != ROLE_RENDERER)
         (void)landlock(false); /* not even fonts; what lacks was told at the start */
     return filter_calls(role);
 }

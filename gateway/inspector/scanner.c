@@ -1,4 +1,4 @@
-/* The scanner: passes one artefact to clamd and to the examiner, and gives the verdict.
+/* The scanner: passes an artefact to clamd and to the examiner, and gives the verdict.
  *
  *     plain --tee--> examiner
  *       \--splice--> clamd
@@ -7,9 +7,12 @@
  * are moved by the kernel without being copied here. Invariants: VIRUS, and clean as far as it
  * is clamd's to say, come from clamd's words alone: the examiner, who parses and may be in
  * foreign hands, can add metadata and refuse a file, and nothing else. A dead, stalled or lying
- * examiner does not keep clamd from its stream, nor a dead clamd the examiner. */
+ * examiner does not keep clamd from its stream, nor a dead clamd the examiner. It serves
+ * several artefacts one after the other, and has no byte or descriptor of one when the next one
+ * comes. */
 #include "gateway/base/clock.h"
 #include "gateway/inspect/clamd_reply.h"
+#include "gateway/inspect/job.h"
 #include "gateway/inspector/roles.h"
 
 #include <errno.h>
@@ -31,9 +34,10 @@ enum {
 
 struct scanner {
     int plain, verdict, clamd, examiner, report;
-    bool clamd_ended;             /* takes no more; its answer may be there */
+    bool clamd_ended; /* takes no more; its answer may be there */
     enum inspect_reason examiner_trouble;
-    struct verdict said;          /* by clamd */
+    struct verdict said; /* by clamd */
+    uint64_t copied;     /* through `copy` */
     uint8_t copy[COPY_MAX];
 };
 
@@ -107,8 +111,10 @@ static void move_to_clamd(struct scanner *s, size_t len)
 
         if (n == 0 || (n < 0 && errno != EINTR))
             return;
-        if (n > 0)
+        if (n > 0) {
+            s->copied += (uint64_t)n;
             len -= (size_t)n;
+        }
     }
 }
 
@@ -174,6 +180,7 @@ static enum moved pass_copied(struct scanner *s)
         return errno == EINTR ? NOTHING_YET : ENDED;
     if (n == 0)
         return ENDED;
+    s->copied += (uint64_t)n;
     if (!s->clamd_ended) {
         send_length(s, (uint32_t)n);
         send_clamd(s, s->copy, (size_t)n);
@@ -262,8 +269,7 @@ static void combine(const struct verdict *clamd, struct verdict *v)
     bool certain = v->outcome == INSPECT_PASSWORD || v->outcome == INSPECT_UNREADABLE ||
                    v->outcome == INSPECT_TYPE_MISMATCH;
 
-    if (clamd->outcome == INSPECT_VIRUS ||
-        (clamd->outcome == INSPECT_PASSWORD && !certain) ||
+    if (clamd->outcome == INSPECT_VIRUS || (clamd->outcome == INSPECT_PASSWORD && !certain) ||
         (clamd->outcome == INSPECT_COULD_NOT_SCAN && v->outcome == INSPECT_CLEAN)) {
         v->outcome = clamd->outcome;
         v->reason = clamd->reason;
@@ -273,23 +279,64 @@ static void combine(const struct verdict *clamd, struct verdict *v)
     }
 }
 
-int scanner_run(int plain, int verdict, int clamd, int examiner, int report)
+/* ---- one artefact after the other ---- */
+
+static int scan(struct scanner *s)
 {
-    static struct scanner s;
     static struct verdict v;
     uint8_t bytes[VERDICT_SIZE];
 
-    s.plain = plain;
-    s.verdict = verdict;
-    s.clamd = clamd;
-    s.examiner = examiner;
-    s.report = report;
-    s.clamd_ended = clamd < 0;
-    pass_all(&s);
-    hear_clamd(&s);
-    hear_examiner(&s, &v);
-    combine(&s.said, &v);
+    pass_all(s);
+    hear_clamd(s);
+    hear_examiner(s, &v);
+    combine(&s->said, &v);
     verdict_encode(&v, bytes);
-    return write(s.verdict, bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes) ? EXIT_SUCCESS
-                                                                            : EXIT_FAILURE;
+    return write(s->verdict, bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes) ? EXIT_SUCCESS
+                                                                             : EXIT_FAILURE;
+}
+
+/* Nothing of it is left for the next one. */
+static void forget(struct scanner *s, int fds[JOB_FDS_MAX])
+{
+    for (size_t i = 0; i < JOB_FDS_MAX; i++)
+        fd_close_auto(&fds[i]);
+    if (s->copied > 0)
+        explicit_bzero(s->copy, sizeof(s->copy));
+}
+
+static int scan_job(const struct job *j, int fds[JOB_FDS_MAX])
+{
+    static struct scanner s;
+    bool with_clamd = (j->work.with & JOB_WITH_CLAMD) != 0;
+    int status;
+
+    s.plain = fds[0];
+    s.verdict = fds[1];
+    s.examiner = fds[2];
+    s.report = fds[3];
+    s.clamd = with_clamd ? fds[4] : -1;
+    s.clamd_ended = !with_clamd;
+    s.examiner_trouble = REASON_NONE;
+    s.copied = 0;
+    status = scan(&s);
+    fds[2] = s.examiner; /* it may be closed already */
+    forget(&s, fds);
+    return status;
+}
+
+int scanner_serve(int control)
+{
+    for (;;) {
+        struct job j;
+        int fds[JOB_FDS_MAX], status;
+        enum err e = job_recv(control, &j, fds);
+
+        if (e == ERR_UNAVAILABLE)
+            return EXIT_SUCCESS;
+        if (e != ERR_OK || j.kind != JOB_SCAN)
+            return EXIT_FAILURE;
+        status = scan_job(&j, fds);
+        if (status != EXIT_SUCCESS || send(control, "", 1, MSG_NOSIGNAL) != 1)
+            return status;
+    }
 }

@@ -11,10 +11,11 @@ struct source {
     int fd;              /* -1: from memory */
     const uint8_t *left; /* of what is in memory */
     size_t n_left;
-    uint64_t taken;       /* so far */
-    struct buf head;      /* read ahead, for whoever wants to know the type */
-    size_t head_at;       /* taken of it */
-    struct buf held;
+    uint64_t taken;  /* so far */
+    struct buf head; /* read ahead, for whoever wants to know the type */
+    size_t head_at;  /* taken of it */
+    uint8_t *held;   /* its address space, once asked for */
+    size_t held_room;
     bool failed; /* reading did: what came is not all */
 };
 

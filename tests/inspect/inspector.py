@@ -19,7 +19,8 @@ class Inspector:
     def __init__(self, program, socket, **options):
         if os.geteuid() == 0:
             options.setdefault("user", "nobody")
-        self.log_file = tempfile.TemporaryFile("w+")
+        # appended to by its processes, read here by another description: their offset is their own
+        self.log_file = tempfile.NamedTemporaryFile("a", prefix="eg-inspector.", suffix=".log")
         self.process = subprocess.Popen(
             [str(TOOL), str(program), str(socket), *(f"{k}={v}" for k, v in options.items())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log_file, text=True)
@@ -62,8 +63,7 @@ class Inspector:
     def log(self):
         if self.log_file.closed:
             return self.whole_log
-        self.log_file.seek(0)
-        return self.log_file.read()
+        return pathlib.Path(self.log_file.name).read_text()
 
     def events(self):
         return [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]

@@ -1,6 +1,7 @@
 #include "gateway/inspector/source.h"
 #include "tests/support/suite.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,9 +21,10 @@ START_TEST(every_byte_once)
         ck_assert_uint_eq(len, SNIFF_HEAD_MAX);
         ck_assert_mem_eq(head, all, len);
         do {
-            ck_assert_int_eq(source_read(&s, got + at, piece < sizeof(all) - at ? piece
-                                                                                : sizeof(all) - at,
-                                         &len), ERR_OK);
+            ck_assert_int_eq(source_read(&s, got + at,
+                                         piece < sizeof(all) - at ? piece : sizeof(all) - at,
+                                         &len),
+                             ERR_OK);
             at += len;
         } while (len > 0);
         ck_assert_uint_eq(at, sizeof(all));
@@ -73,7 +75,37 @@ START_TEST(held_up_to_the_bound)
 }
 END_TEST
 
+START_TEST(held_over_more_than_one_room)
+{
+    enum { ALL = (5 << 20) + 12345 };
+    uint8_t *all = malloc(ALL);
+    struct source s;
+    const uint8_t *data;
+    size_t len;
+
+    ck_assert_ptr_nonnull(all);
+    for (size_t i = 0; i < ALL; i++)
+        all[i] = (uint8_t)(i * 31 + i / 251);
+    source_from_memory(&s, all, ALL);
+    ck_assert_int_eq(source_peek(&s, &data, &len), ERR_OK);
+    ck_assert_int_eq(source_hold(&s, ALL, &data, &len), ERR_OK);
+    ck_assert_uint_eq(len, ALL);
+    ck_assert_int_eq(memcmp(data, all, ALL), 0);
+    source_clear(&s);
+    source_from_memory(&s, all, ALL);
+    ck_assert_int_eq(source_hold(&s, ALL - 1, &data, &len), ERR_TOO_LARGE);
+    source_clear(&s);
+    source_from_memory(&s, all, 0);
+    ck_assert_int_eq(source_hold(&s, ALL, &data, &len), ERR_OK);
+    ck_assert_uint_eq(len, 0);
+    ck_assert_ptr_nonnull(data);
+    source_clear(&s);
+    free(all);
+}
+END_TEST
+
 int main(void)
 {
-    return SUITE_RUN("inspector/source", every_byte_once, from_a_pipe, held_up_to_the_bound);
+    return SUITE_RUN("inspector/source", every_byte_once, from_a_pipe, held_up_to_the_bound,
+                     held_over_more_than_one_room);
 }
