@@ -429,6 +429,31 @@ class Gateway:
         finally:
             connection.close()
 
+    def metric(self, name):
+        for line in self.ops("/metrics").body.decode().splitlines():
+            if line.startswith(name + " "):
+                return float(line.split()[1])
+        raise AssertionError(f"no metric {name}")
+
+    def await_read(self, sock, seconds=60):
+        """Until the server has taken from its kernel what was sent on a connection, so that
+        nothing of it is lost however the connection ends."""
+        server, client = f"{self.port:04X}", f"{sock.getsockname()[1]:04X}"
+
+        def waiting():
+            """What the client's kernel has not sent, and what the server's holds unread."""
+            for line in pathlib.Path("/proc/net/tcp").read_text().split("\n")[1:]:
+                fields = line.split()
+                if len(fields) > 4:
+                    ends = tuple(f.split(":")[1] for f in fields[1:3])
+                    if ends in ((client, server), (server, client)):
+                        yield int(fields[4].split(":")[ends == (server, client)], 16)
+        deadline = time.monotonic() + seconds
+        while (left := list(waiting())) != [0, 0]:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not read: {left}")
+            time.sleep(0.005)
+
     # --- the domain --------------------------------------------------------------------------
 
     @property

@@ -6,6 +6,7 @@ drains."""
 import os
 import pathlib
 import random
+import select
 import signal
 import ssl
 import threading
@@ -56,13 +57,7 @@ class Attacker(GatewayTest):
     def log_size(self):
         return int(self.gw.get("/log/checkpoint").body.split(b"\n")[1])
 
-    def metric(self, name):
-        for line in self.gw.ops("/metrics").body.decode().splitlines():
-            if line.startswith(name + " "):
-                return float(line.split()[1])
-        raise AssertionError(f"no {name}")
-
-    def eventually(self, what, wanted, seconds=20):
+    def eventually(self, what, wanted, seconds=60):
         deadline = time.monotonic() + seconds
         while what() != wanted and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -72,7 +67,6 @@ class Attacker(GatewayTest):
 class Leftovers(Attacker):
     def test_aborts_in_mid_body(self):
         self.expect(self.gw.upload(self.claim, b"warm", self.ada, media="text/plain"), 201)
-        time.sleep(0.5)
         fds, files = self.descriptors(), len(self.blobs())
         for n in range(100):
             sock = sending(self.gw, self.claim, self.ada, 50_000_000, (n % 8) * 150_000,
@@ -81,9 +75,9 @@ class Leftovers(Attacker):
                 sock.close()
             else:
                 os.close(sock.detach())  # without a word of TLS
-        self.eventually(lambda: self.metric("evidence_uploads_now"), 0)
-        self.eventually(self.descriptors, fds)
-        self.assertEqual(len(self.blobs()), files)
+        self.eventually(lambda: self.gw.metric("evidence_uploads_now"), 0)
+        self.eventually(lambda: self.descriptors() <= fds, True)
+        self.eventually(lambda: len(self.blobs()), files)
 
     def test_a_body_that_grows_past_its_kind(self):
         """Without a length: refused in mid-stream, and nothing of it stays."""
@@ -100,8 +94,8 @@ class Leftovers(Attacker):
             pass
         self.assertIn(answer_on(sock), (413, 0))
         sock.close()
-        self.eventually(lambda: self.metric("evidence_uploads_now"), 0)
-        self.assertEqual(len(self.blobs()), files)
+        self.eventually(lambda: self.gw.metric("evidence_uploads_now"), 0)
+        self.eventually(lambda: len(self.blobs()), files)
 
 
 class Shares(Attacker):
@@ -111,12 +105,12 @@ class Shares(Attacker):
 
     def test_one_caller_does_not_take_all_uploads(self):
         held = [sending(self.gw, self.claim, self.ada, 1000, 10) for _ in range(2)]
-        self.eventually(lambda: self.metric("evidence_uploads_now"), 2)
+        self.eventually(lambda: self.gw.metric("evidence_uploads_now"), 2)
         self.expect(self.gw.upload(self.claim, b"three", self.ada, media="text/plain"), 429,
                     "quota-exceeded")
         self.expect(self.gw.upload(self.his, b"bob's", self.bob, media="text/plain"), 201)
         held.pop().close()
-        self.eventually(lambda: self.metric("evidence_uploads_now"), 1)
+        self.eventually(lambda: self.gw.metric("evidence_uploads_now"), 1)
         self.expect(self.gw.upload(self.claim, b"two", self.ada, media="text/plain"), 201)
         held.pop().close()
 
@@ -126,7 +120,7 @@ class Floods(Attacker):
         artefact = self.expect(self.gw.upload(self.claim, b"ada's", self.ada,
                                               media="text/plain"), 201).json["artefact"]["id"]
         time.sleep(1)
-        before = self.log_size()
+        before, started = self.log_size(), time.monotonic()
         with Session(self.gw) as session:
             for _ in range(300):
                 answer = session.request("GET", f"/v1/artefacts/{artefact}/content", self.bob)
@@ -136,7 +130,8 @@ class Floods(Attacker):
                                          self.bob, b"x", {"Content-Type": "text/plain"})
                 self.assertEqual(answer.status, 400)
         time.sleep(3)
-        self.assertLessEqual(self.log_size() - before, 2 * 20 + 5)
+        windows = 1 + int(time.monotonic() - started) // 60  # each has a burst, and one that counts
+        self.assertLessEqual(self.log_size() - before, 2 * 21 * windows + 3)
         history = self.gw.get(f"/v1/claims/{self.claim}/history", self.ada)
         self.assertNotIn("denied", history.body.decode())
 
@@ -156,9 +151,17 @@ class Tokens(Attacker):
 
     def test_an_expired_token_ends_no_running_request_but_begins_none(self):
         """Authority on record is asked again while a request runs; a sign-in only at its start."""
-        token = self.gw.token("claimant", "ada", ttl=3)
-        sock = sending(self.gw, self.claim, token, 10, 5)
-        deadline = time.monotonic() + 20
+        for ttl in (3, 15, 60):  # a busy machine may be too late for the first
+            token = self.gw.token("claimant", "ada", ttl=ttl)
+            sock = sending(self.gw, self.claim, token, 10, 5)
+            while not (begun := self.gw.metric("evidence_uploads_now") == 1) \
+                    and not select.select([sock], [], [], 0.05)[0]:
+                pass
+            if begun:
+                break
+            sock.close()  # it was answered: the token was over
+        self.assertTrue(begun)
+        deadline = time.monotonic() + 2 * ttl + 30
         while self.gw.get(f"/v1/claims/{self.claim}", token).status == 200:
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.5)
@@ -173,26 +176,26 @@ class Mixed(Attacker):
 
     seconds = 12
 
-    def work(self, number, until, problems, receipts):
-        chance = random.Random(number)
-        subject = f"person-{number}"
-        mine = self.gw.token("claimant", subject)
+    def person(self, number):
+        """What step() needs, made while all is quiet."""
+        subject, asim = f"person-{number}", self.gw.token("assessor", "asim")
         claim = self.gw.create_claim(subject, assigned_to=["asim"])
-        asim, sent = self.gw.token("assessor", "asim"), []
         assessment = self.gw.create_assessment(claim)
-        self.gw.choose(assessment, asim, "notice", now(-4000))
+        self.expect(self.gw.choose(assessment, asim, "notice", now(-4000)), 201)
+        return claim, assessment, self.gw.token("claimant", subject), asim
+
+    def work(self, number, person, problems, receipts):
+        chance, sent = random.Random(number), receipts[number]
         with Session(self.gw) as session:
-            while time.monotonic() < until and not problems:
+            while not problems:
                 try:
-                    self.step(chance, session, claim, assessment, mine, asim, sent)
+                    self.step(chance, session, *person, sent)
                 except AssertionError as e:
                     problems.append(e)
                 except (OSError, ssl.SSLError) as e:
                     if not self.stopping:
                         problems.append(e)
                     return
-                finally:
-                    receipts[number] = sent
 
     def step(self, chance, session, claim, assessment, mine, asim, sent):
         what = chance.random()
@@ -225,8 +228,12 @@ class Mixed(Attacker):
         """503 is honest while the keeper is away."""
         self.assertIn(answer.status, (*wanted, 503), repr(answer))
 
-    def disturb(self, until):
-        while time.monotonic() < until:
+    def disturb(self, receipts, problems):
+        """For a while, and until there is something to look for afterwards."""
+        until = time.monotonic() + self.seconds
+        late = until + 120
+        while not problems and time.monotonic() < (
+                until if sum(map(len, receipts.values())) > 20 else late):
             time.sleep(1.1)
             os.kill(self.gw.process.pid, signal.SIGHUP)
             time.sleep(1.1)
@@ -236,13 +243,13 @@ class Mixed(Attacker):
                     break
 
     def test_everything_at_once(self):
-        self.stopping, problems, receipts = False, [], {}
-        until = time.monotonic() + self.seconds
-        threads = [threading.Thread(target=self.work, args=(n, until + 30, problems, receipts))
-                   for n in range(8)]
+        self.stopping, problems, receipts = False, [], {n: [] for n in range(8)}
+        people = [self.person(n) for n in receipts]
+        threads = [threading.Thread(target=self.work, args=(n, people[n], problems, receipts))
+                   for n in receipts]
         for thread in threads:
             thread.start()
-        self.disturb(until)
+        self.disturb(receipts, problems)
         if not problems:
             self.stopping = True
         self.gw.stop()  # drains in the middle of it; a sanitizer's report fails here
@@ -266,9 +273,9 @@ class Mixed(Attacker):
         if not self.gw.alive():
             self.gw.start()
         sock = sending(self.gw, self.claim, self.ada, 10, 5)
-        self.eventually(lambda: self.metric("evidence_uploads_now"), 1)
+        self.eventually(lambda: self.gw.metric("evidence_uploads_now"), 1)
         self.gw.process.send_signal(signal.SIGTERM)
-        time.sleep(1)
+        self.eventually(lambda: '"event":"drain"' in self.gw.stderr(), True)
         sock.sendall(b"hello")
         self.assertEqual(answer_on(sock), 201)
         sock.close()

@@ -11,7 +11,7 @@ import unittest
 import samples
 from gateway_fixture import GatewayTest
 
-ANSWER_SECONDS = 20
+ANSWER_SECONDS = 60
 
 
 class Reply:
@@ -395,8 +395,9 @@ class Pipelines(Raw):
         for fields, body in (((b"Content-Length: %d" % len(hidden),), hidden),
                              ((b"Transfer-Encoding: chunked",),
                               b"%x\r\n%s\r\n0\r\n\r\n" % (len(hidden), hidden))):
-            reply = self.talk(self.post(*fields, auth=False) + body, quiet=3)
-            self.assertEqual([s for s in reply.statuses if s >= 200], [401], repr(reply))
+            reply = self.talk(self.post(*fields, auth=False) + body
+                              + self.get(b"GET /v1/claims HTTP/1.1", b"Connection: close"))
+            self.assertIn([s for s in reply.statuses if s >= 200], ([401, 200], [401]), repr(reply))
 
 
 class StillSending(Raw):

@@ -185,10 +185,14 @@ class Forged(Base):
                 self.assertRefused(self.issuer.token(**members))
 
     def test_an_expired_token_is_not_served_from_a_cache(self):
-        at = int(time.time())
-        token = self.issuer.token(iat=at - 600, exp=at - SKEW + 3)
-        self.assertEqual(self.ask(token).status, 200)
-        time.sleep(4.5)
+        for left in (3, 15, 60):  # a busy machine may be too late for the first
+            at = int(time.time())
+            token = self.issuer.token(iat=at - 600, exp=at - SKEW + left)
+            if self.ask(token).status == 200:
+                break
+        else:
+            self.fail("it never was good")
+        time.sleep(max(0.0, at + left + 1.5 - time.time()))
         self.assertRefused(token)
 
     def test_issuer_audience_type(self):
@@ -387,7 +391,7 @@ class KeySetInAFile(GatewayTest):
         self.assertEqual([self.gw.get(path, t).status for t in (a, b)], [200, 401])
 
         def wait(token, status):
-            deadline = time.monotonic() + 15
+            deadline = time.monotonic() + 60
             while self.gw.get(path, token).status != status:
                 self.assertLess(time.monotonic(), deadline, f"still not {status}")
                 time.sleep(0.2)
@@ -472,11 +476,12 @@ class KeySetAtAnAddress(GatewayTest):
         # an unknown key: one fetch for many requests
         before, foreign = len(type(self).fetched), forge.new_key("two")
         time.sleep(2.2)
+        started = time.monotonic()
         self.assertEqual({status(foreign) for _ in range(30)}, {401})
-        self.assertLessEqual(len(self.fetched) - before, 3)
+        self.assertLessEqual(len(self.fetched) - before, 2 + (time.monotonic() - started) / 2)
         # the key appears
         self.keys.append(foreign)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while status(foreign) != 200:
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.3)
@@ -490,7 +495,7 @@ class KeySetAtAnAddress(GatewayTest):
         self.keys.remove(self.key)
         time.sleep(2.2)
         self.assertEqual(status(forge.new_key("four")), 401)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while status(self.key) != 401:
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.3)

@@ -12,7 +12,7 @@ import uuid
 import samples
 from gateway_fixture import GatewayTest
 
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 
 
 class Broken(GatewayTest):
@@ -39,7 +39,7 @@ class Broken(GatewayTest):
                 f"Content-Type: application/pdf\r\nContent-Length: {len(data)}\r\n\r\n")
         with self.gw.socket() as s:
             s.sendall(head.encode() + data[:sent])
-            time.sleep(0.2)
+            self.gw.await_read(s)
 
     def history(self, subject):
         path = f"/v1/claims/{self.claim}/history"
@@ -165,7 +165,7 @@ class Broken(GatewayTest):
                        f"\r\nHost: x\r\nAuthorization: Bearer {self.tokens[subject]}\r\n"
                        "Content-Type: application/pdf\r\nContent-Length: 5000\r\n\r\n%PDF-")
                       .encode())
-            time.sleep(0.05)
+            self.gw.await_read(s)
 
 
 if __name__ == "__main__":

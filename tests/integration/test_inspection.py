@@ -128,12 +128,6 @@ class Inspected(GatewayTest):
     def content(self, artefact, purpose="decision"):
         return self.gw.get(f"/v1/artefacts/{artefact}/content?purpose={purpose}", self.gw.manager)
 
-    def metric(self, name):
-        for line in self.gw.ops("/metrics").body.decode().splitlines():
-            if line.startswith(name + " "):
-                return float(line.split()[1])
-        raise AssertionError(f"no metric {name}")
-
     def history(self, event):
         path, found = f"/v1/claims/{self.claim}/history?limit=200", []
         while path:
@@ -267,8 +261,8 @@ class Outcomes(Inspected):
         self.sends_clean(samples.pdf("counted"))
         ready = self.gw.ops("/readyz").json
         self.assertEqual(ready["checks"]["inspection"], "ok", ready)
-        self.assertEqual(self.metric("evidence_scanner_good"), 1)
-        self.assertGreaterEqual(self.metric("evidence_inspected_clean_total"), 1)
+        self.assertEqual(self.gw.metric("evidence_scanner_good"), 1)
+        self.assertGreaterEqual(self.gw.metric("evidence_inspected_clean_total"), 1)
 
     def test_a_recording_that_does_not_fit_its_times_waits(self):
         token = self.gw.token("assessor", "avery")
@@ -587,16 +581,16 @@ class NewSignatures(Inspected):
         self.clamd.start()
         self.signed.version = 27002
         deadline = time.monotonic() + WAIT_SECONDS
-        while time.monotonic() < deadline and self.metric("evidence_rescanned_total") < 2:
+        while time.monotonic() < deadline and self.gw.metric("evidence_rescanned_total") < 2:
             time.sleep(0.2)
         self.assertEqual({i: a["status"] for i, a in self.listed().items()},
                          {old["id"]: "restricted", clean["id"]: "available"})
-        self.assertEqual(self.metric("evidence_rescan_found_total"), 1)
+        self.assertEqual(self.gw.metric("evidence_rescan_found_total"), 1)
         found = self.gw.get(f"/v1/artefacts/{clean['id']}", self.ada).json["inspection"]
         self.assertEqual((found["outcome"], found["signatures"]), ("clean", "27002"))
         self.assertEqual({e["artefact"] for e in self.history("inspection.opened")}, {old["id"], clean["id"]})
         time.sleep(3)  # two more looks at the version: nothing is opened again
-        self.assertEqual(self.metric("evidence_rescanned_total"), 2)
+        self.assertEqual(self.gw.metric("evidence_rescanned_total"), 2)
 
 
 class Limits(Inspected):
@@ -699,15 +693,15 @@ class Away(Inspected):
         self.assertEqual(ready.status, 200, ready)
         self.assertTrue(ready.json["ready"] and ready.json["warning"])
         self.assertIn("clamd does not answer", ready.json["checks"]["inspection"])
-        self.assertEqual(self.metric("evidence_inspections_due"), 2)
-        self.assertEqual(self.metric("evidence_scanner_good"), 0)
+        self.assertEqual(self.gw.metric("evidence_inspections_due"), 2)
+        self.assertEqual(self.gw.metric("evidence_scanner_good"), 0)
         self.clamd.start()
         states = self.settled([clean["id"], virus["id"]])
         self.assertEqual(states, {clean["id"]: "available", virus["id"]: "restricted"})
         self.assertEqual(self.content(clean["id"]).body, letter)
         self.expect(self.content(virus["id"]), 409, "not-available")
         self.assertEqual(len([e for e in self.history("inspection.done") if e["artefact"] == virus["id"]]), 1)
-        self.assertEqual(self.metric("evidence_inspections_due"), 0)
+        self.assertEqual(self.gw.metric("evidence_inspections_due"), 0)
 
     def test_stalled_is_kept_and_done_later(self):
         os.kill(self.clamd.process.pid, signal.SIGSTOP)
