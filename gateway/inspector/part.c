@@ -41,11 +41,11 @@ static void default_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int run(enum sandbox_role role, const struct job *j)
+static int run(enum sandbox_role role, const struct job_settings *settings, const struct job *j)
 {
     switch (role) {
     case ROLE_SCANNER:
-        return scanner_serve(FIRST_FD);
+        return scanner_serve(FIRST_FD, settings->cpu_s);
     case ROLE_EXAMINER:
         return examiner_run(FIRST_FD, FIRST_FD + 1, j->work.type);
     case ROLE_OPENER:
@@ -69,5 +69,5 @@ pid_t part_fork(const struct job_settings *settings, const struct part *p, const
     if (!arrange(p->fds, p->n_fds) ||
         sandbox_enter(p->role, settings, (unsigned)p->n_fds) != ERR_OK)
         _exit(EXIT_FAILURE);
-    _exit(run(p->role, j));
+    _exit(run(p->role, settings, j));
 }

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -324,7 +325,18 @@ static int scan_job(const struct job *j, int fds[JOB_FDS_MAX])
     return status;
 }
 
-int scanner_serve(int control)
+/* Its limit is on all that it does: it goes before that could end it in the middle of an
+ * artefact. */
+static char condition(uint32_t cpu_s)
+{
+    struct timespec used;
+
+    return clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) == 0 && used.tv_sec < cpu_s / 2
+               ? SCANNER_READY
+               : SCANNER_TIRED;
+}
+
+int scanner_serve(int control, uint32_t cpu_s)
 {
     for (;;) {
         struct job j;
@@ -336,7 +348,10 @@ int scanner_serve(int control)
         if (e != ERR_OK || j.kind != JOB_SCAN)
             return EXIT_FAILURE;
         status = scan_job(&j, fds);
-        if (status != EXIT_SUCCESS || send(control, "", 1, MSG_NOSIGNAL) != 1)
+        if (status != EXIT_SUCCESS)
             return status;
+        char how = condition(cpu_s);
+        if (send(control, &how, 1, MSG_NOSIGNAL) != 1)
+            return EXIT_SUCCESS; /* the nursery is gone */
     }
 }

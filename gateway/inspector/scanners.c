@@ -1,9 +1,10 @@
-/* Invariants: a scanner has one job at a time and says one byte when it is done with it; what
- * it says is not looked at, so that one in foreign hands can only seem done. A place is free
- * again when its process was reaped. */
+/* Invariants: a scanner has one job at a time and says one byte when it is done with it, so
+ * that one in foreign hands can only seem done. A place is free again when its process was
+ * reaped. */
 #include "gateway/inspector/scanners.h"
 
 #include "gateway/inspector/part.h"
+#include "gateway/inspector/roles.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -127,18 +128,21 @@ size_t scanners_poll(const struct scanners *s, struct pollfd *room)
     return n;
 }
 
-/* One that has closed its socket without an end of itself is given one. */
-static bool said_done(struct scanner_place *p)
+/* What it said, 0: nothing yet. One that has closed its socket without an end of itself is
+ * given one. */
+static char hear(struct scanner_place *p)
 {
-    char ignored;
-    ssize_t n = recv(p->control, &ignored, 1, MSG_DONTWAIT);
+    char said = 0;
+    ssize_t n = recv(p->control, &said, 1, MSG_DONTWAIT);
 
-    if (n == 0) {
-        (void)kill(p->pid, SIGKILL);
-        fd_close_auto(&p->control);
-        p->control = -1;
-    }
-    return n > 0;
+    if (n == 1)
+        return said;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    (void)kill(p->pid, SIGKILL);
+    fd_close_auto(&p->control);
+    p->control = -1;
+    return 0;
 }
 
 uint64_t scanners_done(struct scanners *s)
@@ -146,12 +150,13 @@ uint64_t scanners_done(struct scanners *s)
     for (size_t i = 0; i < s->max; i++) {
         struct scanner_place *p = &s->places[i];
         uint64_t job = p->job;
+        char said = job == 0 || p->control < 0 ? 0 : hear(p);
 
-        if (job == 0 || p->control < 0 || !said_done(p))
+        if (said == 0)
             continue;
         p->job = 0;
         s->idle++;
-        if (++p->served >= SCANNER_SERVES || s->idle > SCANNERS_KEPT)
+        if (++p->served >= SCANNER_SERVES || s->idle > SCANNERS_KEPT || said != SCANNER_READY)
             send_away(s, p);
         return job;
     }

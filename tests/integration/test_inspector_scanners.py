@@ -100,6 +100,16 @@ class Scanners(unittest.TestCase):
         self.assertEqual(len(seen), 2, seen)
         self.assertEqual(self.scanners(inspector), {seen[1]}, "the first one is still there")
 
+    def test_replaced_when_its_cpu_time_runs_out(self):
+        """With one second of it, half of that is none: nobody serves twice, and nobody minds."""
+        inspector = self.start(cpu_s=1)
+        for number in range(5):
+            self.assertEqual(self.look(inspector, b"letter %d" % number)[0], "clean")
+            deadline = time.monotonic() + 30
+            while descendants(inspector.process.pid) != self.before and time.monotonic() < deadline:
+                time.sleep(0.005)
+            self.assertEqual(descendants(inspector.process.pid), self.before, "it stayed")
+
     @unittest.skipUnless(os.geteuid() == 0, "whose descriptors nobody else may list")
     def test_killed_while_it_waits(self):
         inspector = self.start()
