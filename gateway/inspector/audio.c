@@ -368,6 +368,7 @@ static enum err open_container(struct audio *a, const char *format, struct verdi
     a->format->max_streams = AUDIO_STREAMS_MAX;
     a->format->probesize = AUDIO_PROBE;
     a->format->format_probesize = AUDIO_PROBE;
+    a->format->max_probe_packets = 1; /* it looks for other formats in samples, at 40 ms a file */
     failed = avformat_open_input(&a->format, NULL, av_find_input_format(format), &options);
     av_dict_free(&options);
     if (failed < 0 || avformat_find_stream_info(a->format, NULL) < 0)

@@ -2,7 +2,9 @@
 """What it costs the server that every upload is inspected: the same kinds of PDF to a gateway that
 inspects and to one that does not, in turns, so that both meet the same neighbours.
 
-  tests/bench/inspection_cost.py [--build DIR] [--rounds 5] [--clamd SOCKET] [--sizes 64KiB,5MiB]
+  tests/bench/inspection_cost.py [--build DIR] [--rounds 5] [--clamd SOCKET] [--sizes 64KiB,5MiB] [--sound]
+
+With --sound they are recordings (WAV, 16 bits, stereo) instead, one in each turn.
 
 Prints for each size the server's CPU of one upload (user and system time of its whole process tree,
 from /proc, inspectors included, clamd not), the ratio of the medians, and by how much the median
@@ -36,6 +38,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clamd", help="the socket of a clamd that is there")
     parser.add_argument("--sizes", default="64KiB,5MiB")
+    parser.add_argument("--sound", action="store_true")
     return parser.parse_args()
 
 
@@ -65,19 +68,29 @@ def letter(size):
     return bytes(out)
 
 
+def recording(size):
+    """Noise, of a piece that is never the same twice: only its length matters to who decodes it."""
+    noise = os.urandom(1 << 20)
+    samples = (noise * (size // len(noise) + 1))[:size - 44 & ~3]
+    return (b"RIFF" + (len(samples) + 36).to_bytes(4, "little") + b"WAVEfmt " +
+            bytes.fromhex("10000000 0100 0200 44ac0000 10b10200 0400 1000") + b"data" +
+            len(samples).to_bytes(4, "little") + samples)
+
+
 class Side:
     """One gateway, and what was measured of it."""
 
-    def __init__(self, gateway, session, clamd=None):
+    def __init__(self, gateway, session, sound, clamd=None):
         self.gateway, self.session, self.clamd = gateway, session, clamd
+        self.kind, self.type = ("claimant_recording", "audio/wav") if sound else ("further_evidence", "application/pdf")
         self.claim = gateway.create_claim("bench")
         self.token = gateway.token("claimant", "bench")
         self.cpu, self.clamd_cpu, self.seconds = [], [], []
 
     def upload(self, data):
         begun = time.monotonic()
-        answer = self.session.request("POST", f"/v1/claims/{self.claim}/artefacts?kind=further_evidence",
-                                      self.token, data, {"Content-Type": "application/pdf"})
+        answer = self.session.request("POST", f"/v1/claims/{self.claim}/artefacts?kind={self.kind}",
+                                      self.token, data, {"Content-Type": self.type})
         taken = time.monotonic() - begun
         if answer.status != 201 or answer.json["artefact"]["status"] != "available":
             raise SystemExit(f"not stored and available: {answer}")
@@ -103,17 +116,17 @@ def alone(path, data):
     return time.monotonic() - begun
 
 
-def measure(size, rounds, sides, clamd):
+def measure(size, rounds, sides, clamd, make):
     for side in sides.values():
         side.cpu, side.clamd_cpu, side.seconds = [], [], []
         for _ in range(WARM_UP):
-            side.upload(letter(size))
+            side.upload(make(size))
     by_itself = []
-    count = UPLOADS["large" if size >= LARGE else "small"]
+    count = 1 if make is recording else UPLOADS["large" if size >= LARGE else "small"]
     for number in range(rounds):
         for side in list(sides.values())[::1 if number % 2 == 0 else -1]:
-            side.turn([letter(size) for _ in range(count)])
-        by_itself += [alone(clamd, letter(size)) for _ in range(count // 2)]
+            side.turn([make(size) for _ in range(count)])
+        by_itself += [alone(clamd, make(size)) for _ in range((count + 1) // 2)]
     off, on = sides["off"], sides["on"]
     middle = statistics.median
     return {
@@ -135,20 +148,21 @@ def main():
     global Clocks, settle
     from processes import Clocks, settle
     from gateway_fixture import Gateway, Session
-    from tests.inspect.clamd import GOOD, Clamd
+    from tests.inspect.clamd import GOOD, LARGE, Clamd
 
-    clamd = None if options.clamd else Clamd(*GOOD).start()
+    clamd = None if options.clamd else Clamd(*(LARGE if options.sound else GOOD)).start()
     gateways = {}
     try:
         for name, scanner in (("off", "none"), ("on", options.clamd or str(clamd.socket))):
             gateways[name] = gateway = Gateway(True)
             gateway.init(scanner)
+            gateway.setting("inspection.wait", "10 min")
             gateway.start()
-        sides = {name: Side(g, Session(g, timeout=120), [clamd.process.pid] if clamd and name == "on" else None)
+        sides = {name: Side(g, Session(g, timeout=600), options.sound, [clamd.process.pid] if clamd and name == "on" else None)
                  for name, g in gateways.items()}
         for size in options.sizes.split(","):
-            print(json.dumps(measure(size_of(size), options.rounds, sides,
-                                     options.clamd or str(clamd.socket))), flush=True)
+            print(json.dumps(measure(size_of(size), options.rounds, sides, options.clamd or str(clamd.socket),
+                                     recording if options.sound else letter)), flush=True)
     finally:
         for gateway in gateways.values():
             try:
