@@ -407,7 +407,7 @@ static inline void world_awaits(struct world *w, const char *action, const char 
                                 size_t wanted)
 {
     size_t found = 0;
-    for (unsigned i = 0; i < 200; i++) {
+    for (unsigned i = 0; i < 1500; i++) { /* half a minute */
         found = world_entries(w, action, text);
         if (found >= wanted)
             break;
