@@ -260,6 +260,7 @@ static enum err serve_one(struct nursery *n)
     if ((j.kind == JOB_INSPECT || j.kind == JOB_RENDER) && fds[0] >= 0 && fds[1] >= 0) {
         start_job(n, &j, fds);
     } else if (j.kind == JOB_KILL && j.id != 0) {
+        scanners_kill(n->scanners, j.id);
         job = find_job(n, j.id);
         if (job != NULL)
             kill_job(n, job);

@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -38,8 +39,11 @@ struct scanner {
     bool clamd_ended; /* takes no more; its answer may be there */
     enum inspect_reason examiner_trouble;
     struct verdict said; /* by clamd */
-    uint64_t copied;     /* through `copy` */
-    uint8_t copy[COPY_MAX];
+    struct verdict examined;
+    char reply[CLAMD_REPLY_MAX];
+    uint8_t bytes[VERDICT_SIZE + 1]; /* the examiner's report, then the verdict */
+    uint64_t copied;                 /* through `copy` */
+    uint8_t copy[COPY_MAX];          /* last: wiped when it was used */
 };
 
 static void close_fd(int *fd)
@@ -205,7 +209,6 @@ static void pass_all(struct scanner *s)
 /* The front has a deadline for all of this. */
 static void hear_clamd(struct scanner *s)
 {
-    char reply[CLAMD_REPLY_MAX];
     size_t len = 0;
 
     s->said = (struct verdict){.outcome = INSPECT_COULD_NOT_SCAN,
@@ -213,8 +216,8 @@ static void hear_clamd(struct scanner *s)
     if (s->clamd < 0)
         return;
     send_length(s, 0);
-    while (len < sizeof(reply)) {
-        ssize_t n = recv(s->clamd, reply + len, sizeof(reply) - len, 0);
+    while (len < sizeof(s->reply)) {
+        ssize_t n = recv(s->clamd, s->reply + len, sizeof(s->reply) - len, 0);
 
         if (n == 0)
             break;
@@ -224,7 +227,7 @@ static void hear_clamd(struct scanner *s)
             break;
     }
     if (len > 0)
-        clamd_judge(reply, len, &s->said);
+        clamd_judge(s->reply, len, &s->said);
     /* An OK to something that it did not get whole. */
     if (s->clamd_ended && s->said.outcome == INSPECT_CLEAN) {
         s->said.outcome = INSPECT_COULD_NOT_SCAN;
@@ -232,14 +235,14 @@ static void hear_clamd(struct scanner *s)
     }
 }
 
-static void hear_examiner(struct scanner *s, struct verdict *v)
+static void hear_examiner(struct scanner *s)
 {
+    struct verdict *v = &s->examined;
     int64_t deadline = clock_steady_ms() + EXAMINER_REPORT_MS;
-    uint8_t bytes[VERDICT_SIZE + 1];
     enum inspect_reason trouble = s->examiner_trouble;
     size_t len = 0;
 
-    while (trouble == REASON_NONE && len < sizeof(bytes)) {
+    while (trouble == REASON_NONE && len < sizeof(s->bytes)) {
         int64_t left = deadline - clock_steady_ms();
         ssize_t n;
 
@@ -247,7 +250,7 @@ static void hear_examiner(struct scanner *s, struct verdict *v)
             trouble = REASON_EXAMINER_STALLED;
             break;
         }
-        n = read(s->report, bytes + len, sizeof(bytes) - len);
+        n = read(s->report, s->bytes + len, sizeof(s->bytes) - len);
         if (n == 0 || (n < 0 && errno != EINTR))
             break;
         if (n > 0)
@@ -257,7 +260,7 @@ static void hear_examiner(struct scanner *s, struct verdict *v)
         trouble = REASON_EXAMINER_DIED;
     /* A virus is not the examiner's to find. */
     if (trouble == REASON_NONE &&
-        (verdict_decode(bytes, len, v) != ERR_OK || v->outcome == INSPECT_VIRUS))
+        (verdict_decode(s->bytes, len, v) != ERR_OK || v->outcome == INSPECT_VIRUS))
         trouble = REASON_EXAMINER_FORGED;
     if (trouble != REASON_NONE)
         *v = (struct verdict){.outcome = INSPECT_COULD_NOT_SCAN, .reason = trouble};
@@ -284,25 +287,21 @@ static void combine(const struct verdict *clamd, struct verdict *v)
 
 static int scan(struct scanner *s)
 {
-    static struct verdict v;
-    uint8_t bytes[VERDICT_SIZE];
-
     pass_all(s);
     hear_clamd(s);
-    hear_examiner(s, &v);
-    combine(&s->said, &v);
-    verdict_encode(&v, bytes);
-    return write(s->verdict, bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes) ? EXIT_SUCCESS
-                                                                             : EXIT_FAILURE;
+    hear_examiner(s);
+    combine(&s->said, &s->examined);
+    verdict_encode(&s->examined, s->bytes);
+    return write(s->verdict, s->bytes, VERDICT_SIZE) == (ssize_t)VERDICT_SIZE ? EXIT_SUCCESS
+                                                                              : EXIT_FAILURE;
 }
 
-/* Nothing of it is left for the next one. */
+/* Nothing of it is left for the next one: neither bytes nor what was said of them. */
 static void forget(struct scanner *s, int fds[JOB_FDS_MAX])
 {
     for (size_t i = 0; i < JOB_FDS_MAX; i++)
         fd_close_auto(&fds[i]);
-    if (s->copied > 0)
-        explicit_bzero(s->copy, sizeof(s->copy));
+    explicit_bzero(s, s->copied > 0 ? sizeof(*s) : offsetof(struct scanner, copy));
 }
 
 static int scan_job(const struct job *j, int fds[JOB_FDS_MAX])
@@ -317,8 +316,6 @@ static int scan_job(const struct job *j, int fds[JOB_FDS_MAX])
     s.report = fds[3];
     s.clamd = with_clamd ? fds[4] : -1;
     s.clamd_ended = !with_clamd;
-    s.examiner_trouble = REASON_NONE;
-    s.copied = 0;
     status = scan(&s);
     fds[2] = s.examiner; /* it may be closed already */
     forget(&s, fds);

@@ -13,9 +13,10 @@
 #include <unistd.h>
 
 struct scanner_place {
-    pid_t pid;    /* 0: free */
-    int control;  /* -1: it was sent away, or killed */
-    uint64_t job; /* 0: idle */
+    pid_t pid;     /* 0: free */
+    int control;   /* -1: it was let go */
+    uint64_t job;  /* 0: idle */
+    uint64_t last; /* the job before */
     unsigned served;
 };
 
@@ -37,8 +38,7 @@ enum err scanners_new(const struct job_settings *settings, size_t max, struct sc
     return ERR_OK;
 }
 
-/* It ends when it reads on. */
-static void send_away(struct scanners *s, struct scanner_place *p)
+static void forget(struct scanners *s, struct scanner_place *p)
 {
     if (p->job == 0 && p->control >= 0)
         s->idle--;
@@ -46,37 +46,60 @@ static void send_away(struct scanners *s, struct scanner_place *p)
     p->control = -1;
 }
 
+/* An honest one has nothing left to do. It keeps its place until it is reaped. */
+static void let_go(struct scanners *s, struct scanner_place *p)
+{
+    forget(s, p);
+    (void)kill(p->pid, SIGKILL);
+}
+
 void scanners_free(struct scanners *s)
 {
     if (s == NULL)
         return;
     for (size_t i = 0; i < s->max; i++) {
-        struct scanner_place *p = &s->places[i];
-
-        if (p->pid == 0)
-            continue;
-        send_away(s, p);
-        (void)kill(p->pid, SIGKILL);
+        if (s->places[i].pid != 0)
+            let_go(s, &s->places[i]);
     }
     free(s);
 }
 
 /* ---- work ---- */
 
-static struct scanner_place *find(struct scanners *s, bool idle)
+/* Nothing is to be heard from one that has nothing to do, not even its end. */
+static bool is_quiet(const struct scanner_place *p)
+{
+    char ignored;
+
+    return recv(p->control, &ignored, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && errno == EAGAIN;
+}
+
+static struct scanner_place *find_idle(struct scanners *s)
 {
     for (size_t i = 0; i < s->max; i++) {
         struct scanner_place *p = &s->places[i];
 
-        if (idle ? p->pid > 0 && p->control >= 0 && p->job == 0 : p->pid == 0)
+        if (p->pid == 0 || p->control < 0 || p->job != 0)
+            continue;
+        if (is_quiet(p))
             return p;
+        let_go(s, p);
+    }
+    return NULL;
+}
+
+static struct scanner_place *find_free(struct scanners *s)
+{
+    for (size_t i = 0; i < s->max; i++) {
+        if (s->places[i].pid == 0)
+            return &s->places[i];
     }
     return NULL;
 }
 
 static enum err fork_one(struct scanners *s, struct scanner_place **out)
 {
-    struct scanner_place *p = find(s, false);
+    struct scanner_place *p = find_free(s);
     int pair[2];
 
     if (p == NULL)
@@ -99,18 +122,16 @@ enum err scanners_give(struct scanners *s, uint64_t job, const struct scan_fds *
 {
     struct job work = {.magic = JOB_MAGIC, .kind = JOB_SCAN, .id = job};
     const int sent[] = {fds->plain, fds->verdict, fds->examiner, fds->report, fds->clamd};
-    struct scanner_place *p = find(s, true);
-    enum err e = ERR_UNAVAILABLE;
+    struct scanner_place *p = find_idle(s);
+    enum err e;
 
     work.work.with = fds->clamd >= 0 ? JOB_WITH_CLAMD : 0;
-    if (p != NULL) {
-        e = job_send(p->control, &work, sent, fds->clamd >= 0 ? 5 : 4);
-        if (e != ERR_OK)
-            send_away(s, p); /* it died idle */
-    }
-    if (e != ERR_OK) {
+    if (p == NULL)
         TRY(fork_one(s, &p));
-        TRY(job_send(p->control, &work, sent, fds->clamd >= 0 ? 5 : 4));
+    e = job_send(p->control, &work, sent, fds->clamd >= 0 ? 5 : 4);
+    if (e != ERR_OK) {
+        let_go(s, p);
+        return e;
     }
     p->job = job;
     s->idle--;
@@ -130,7 +151,7 @@ size_t scanners_poll(const struct scanners *s, struct pollfd *room)
 
 /* What it said, 0: nothing yet. One that has closed its socket without an end of itself is
  * given one. */
-static char hear(struct scanner_place *p)
+static char hear(struct scanners *s, struct scanner_place *p)
 {
     char said = 0;
     ssize_t n = recv(p->control, &said, 1, MSG_DONTWAIT);
@@ -139,9 +160,7 @@ static char hear(struct scanner_place *p)
         return said;
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
-    (void)kill(p->pid, SIGKILL);
-    fd_close_auto(&p->control);
-    p->control = -1;
+    let_go(s, p);
     return 0;
 }
 
@@ -150,14 +169,15 @@ uint64_t scanners_done(struct scanners *s)
     for (size_t i = 0; i < s->max; i++) {
         struct scanner_place *p = &s->places[i];
         uint64_t job = p->job;
-        char said = job == 0 || p->control < 0 ? 0 : hear(p);
+        char said = job == 0 || p->control < 0 ? 0 : hear(s, p);
 
         if (said == 0)
             continue;
+        p->last = job;
         p->job = 0;
         s->idle++;
         if (++p->served >= SCANNER_SERVES || s->idle > SCANNERS_KEPT || said != SCANNER_READY)
-            send_away(s, p);
+            let_go(s, p);
         return job;
     }
     return 0;
@@ -165,15 +185,19 @@ uint64_t scanners_done(struct scanners *s)
 
 /* ---- ends ---- */
 
+/* One that has said that it is done with the job may have lied: idle, it goes too; at work on
+ * another, it goes after that. */
 void scanners_kill(struct scanners *s, uint64_t job)
 {
     for (size_t i = 0; i < s->max; i++) {
         struct scanner_place *p = &s->places[i];
 
-        if (p->pid > 0 && p->job == job) {
-            (void)kill(p->pid, SIGKILL);
-            send_away(s, p);
-        }
+        if (p->pid == 0 || p->control < 0)
+            continue;
+        if (p->job == job || (p->job == 0 && p->last == job))
+            let_go(s, p);
+        else if (p->last == job)
+            p->served = SCANNER_SERVES;
     }
 }
 
@@ -185,7 +209,7 @@ bool scanners_reaped(struct scanners *s, pid_t pid, uint64_t *job)
         if (p->pid != pid)
             continue;
         *job = p->job;
-        send_away(s, p);
+        forget(s, p);
         *p = (struct scanner_place){.control = -1};
         return true;
     }

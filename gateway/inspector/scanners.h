@@ -32,7 +32,7 @@ MUST_USE enum err scanners_give(struct scanners *s, uint64_t job, const struct s
 size_t scanners_poll(const struct scanners *s, struct pollfd *room);
 /* After poll: the next job whose scanner is done; 0: none (more). */
 uint64_t scanners_done(struct scanners *s);
-/* The scanner of that job dies, and is reaped below. */
+/* The scanner of that job dies, also one that says it is done with it, and is reaped below. */
 void scanners_kill(struct scanners *s, uint64_t job);
 /* Of a child that ended: false if it was no scanner. *job: what it was at work on, or 0. */
 bool scanners_reaped(struct scanners *s, pid_t pid, uint64_t *job);

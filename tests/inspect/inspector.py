@@ -11,6 +11,7 @@ TOOL = BUILD / "tests/inspect/inspect_tool"
 SANITIZED = BUILD / "evidence-inspector"      # finds faults of memory
 PLAIN = BUILD / "tests/inspect/inspector_plain"  # as installed: the filter kills
 HOSTILE = BUILD / "tests/inspect/inspector_hostile"
+HOSTILE_SCANNER = BUILD / "tests/inspect/inspector_hostile_scanner"
 
 
 class Inspector:

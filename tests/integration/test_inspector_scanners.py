@@ -13,9 +13,10 @@ import unittest
 
 sys.path.insert(0, os.environ["EG_SOURCE"])
 from tests.inspect.clamd import EICAR, GOOD, Clamd  # noqa: E402
-from tests.inspect.inspector import HOSTILE, PLAIN, Inspector  # noqa: E402
+from tests.inspect.inspector import HOSTILE, HOSTILE_SCANNER, PLAIN, Inspector  # noqa: E402
 
 SERVES = 64  # SCANNER_SERVES of gateway/inspector/scanners.h
+KEPT = 4  # SCANNERS_KEPT
 
 
 def children(pid):
@@ -131,6 +132,16 @@ class Scanners(unittest.TestCase):
                 self.assertEqual(got[0], expected[0], got)
                 if expected[1]:
                     self.assertEqual(got[1], expected[1])
+
+    def test_a_scanner_that_lies_gains_one_artefact(self):
+        """Every other job is lied about: done when it is not, done many times over, gone when it is there. None
+        of those is clean, all others are, and whoever lied does not stay."""
+        inspector = self.start(HOSTILE_SCANNER, finish_ms=2000, pool=2)
+        said = [self.look(inspector, b"nothing\n") for _ in range(20)]
+        clean = [outcome == "clean" for outcome, _ in said]
+        self.assertEqual(clean, [clean[0] != (i % 2 == 1) for i in range(20)], said)
+        left = descendants(inspector.process.pid) - self.before
+        self.assertLessEqual(len(left), KEPT)
 
 
 if __name__ == "__main__":
