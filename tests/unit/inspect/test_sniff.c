@@ -1,6 +1,8 @@
 #include "gateway/inspect/sniff.h"
 #include "tests/support/suite.h"
 
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 START_TEST(known_beginnings)
@@ -26,8 +28,12 @@ START_TEST(known_beginnings)
         {"OggS\0\2\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\1\x13OpusHead", 36, "audio/ogg"},
         {"{\"form\":\"SR1\"}", 14, "application/json"},
         {"Dear sir or madam, I write about my claim.\n", 43, "text/plain"},
-        {"\x7f" "ELF\0\0\0\0\0\0\0\0\0\0\0\0", 16, "application/octet-stream"},
-        {"\xff\xfe" "D\0e\0a\0r\0 \0m\0e\0\n\0", 18, "text/plain"},
+        {"\x7f"
+         "ELF\0\0\0\0\0\0\0\0\0\0\0\0",
+         16, "application/octet-stream"},
+        {"\xff\xfe"
+         "D\0e\0a\0r\0 \0m\0e\0\n\0",
+         18, "text/plain"},
         {"m", 1, "text/plain"},
         {"made-up statement 1, line one\nmade-up statement 1, line two\n", 60, "text/plain"},
         {"#include <stdio.h>\nint main(void)\n{\n    return 0;\n}\n", 52, "text/plain"},
@@ -63,7 +69,72 @@ START_TEST(only_the_head_counts)
 }
 END_TEST
 
+/* Whatever the samples are. */
+START_TEST(a_recording_is_one_by_its_beginning)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *type;
+    } BEGINNINGS[] = {
+        {"RIFF\x24\x00\x00\x00WAVEfmt ", 16, "audio/wav"},
+        {"fLaC\0\0\0\x22", 8, "audio/flac"},
+        {"\0\0\0\x18"
+         "ftypM4A ",
+         12, "audio/mp4"},
+        {"\xff\xfb\x90\x64", 4, "audio/mpeg"},
+    };
+    struct sniffer *s = NULL;
+    char type[SNIFF_TYPE_MAX + 1];
+    unsigned char head[SNIFF_HEAD_MAX];
+
+    ck_assert_int_eq(sniffer_new(&s), ERR_OK);
+    srandom(1);
+    for (size_t i = 0; i < ARRAY_LEN(BEGINNINGS); i++) {
+        for (int n = 0; n < 500; n++) {
+            for (size_t k = 0; k < sizeof(head); k++)
+                head[k] = (unsigned char)random();
+            memcpy(head, BEGINNINGS[i].bytes, BEGINNINGS[i].len);
+            ck_assert_int_eq(sniff_type(s, head, sizeof(head), type), ERR_OK);
+            ck_assert_str_eq(type, BEGINNINGS[i].type);
+        }
+    }
+    sniffer_free(s);
+}
+END_TEST
+
+static void *look_at_a_picture(void *wrong)
+{
+    struct sniffer *s = NULL;
+    char type[SNIFF_TYPE_MAX + 1] = "";
+
+    if (sniffer_new(&s) == ERR_OK &&
+        sniff_type(s, "GIF89a\1\0\1\0\0\0\0;", 14, type) == ERR_OK &&
+        strcmp(type, "image/gif") == 0) {
+        sniffer_free(s);
+        return NULL;
+    }
+    sniffer_free(s);
+    return wrong; /* another type, or none */
+}
+
+START_TEST(many_begin_at_once)
+{
+    pthread_t threads[16];
+    char sign;
+    void *wrong;
+
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, look_at_a_picture, &sign), 0);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        ck_assert_int_eq(pthread_join(threads[i], &wrong), 0);
+        ck_assert_ptr_null(wrong);
+    }
+}
+END_TEST
+
 int main(void)
 {
-    return SUITE_RUN("inspect/sniff", known_beginnings, only_the_head_counts);
+    return SUITE_RUN("inspect/sniff", known_beginnings, only_the_head_counts,
+                     a_recording_is_one_by_its_beginning, many_begin_at_once);
 }
